@@ -46,6 +46,9 @@ struct copy_fact {
     const char *why;             /* when UNKNOWN (and for NO_FIELD that is no string): one sentence */
 };
 
+const char *copy_state_name(enum copy_state state); /* "present", "no_secret" ... */
+must_use bool copy_state_parse(struct text name, enum copy_state *ret);
+
 bool copy_version_equal(const struct copy_version *a, const struct copy_version *b);
 /* `b` is an older state of the same secret than `a`: a stale replica, not news. */
 bool copy_version_is_older(const struct copy_version *b, const struct copy_version *a);
