@@ -40,7 +40,7 @@ bool buffer_append_percent_encoded(struct buffer *buffer, struct text text, bool
 bool buffer_append_percent_decoded(struct buffer *buffer, struct text text);
 bool buffer_append_base64(struct buffer *buffer, struct text bytes);    /* RFC 4648 s4, padded */
 bool buffer_append_base64url(struct buffer *buffer, struct text bytes); /* s5, no padding */
-/* Either alphabet, padded or not, nothing else; false and broken otherwise. */
+/* Either alphabet, padded or not, unused bits zero, nothing else; false and broken otherwise. */
 bool buffer_append_base64_decoded(struct buffer *buffer, struct text text);
 
 bool buffer_ok(const struct buffer *buffer);

@@ -31,7 +31,8 @@ struct canonical_value {
 };
 
 /* False when a string or name is not UTF-8, a number is out of range, two members share a name, an
- * object has more than 64 members, nesting exceeds 16, or the buffer broke. */
+ * object has more than 64 members, nesting exceeds 16, or the buffer broke. `out` then holds what it
+ * held before. */
 must_use bool canonical_write(const struct canonical_value *value, struct buffer *out);
 
 #endif

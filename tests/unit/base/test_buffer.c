@@ -184,7 +184,7 @@ TEST(no_freed_memory_holds_the_contents)
         assert_true(buffer_append_string(&buffer, SECRET));
     assert_true(freed >= 5);
     buffer_reset(&buffer);
-    assert_null(memmem(buffer.start, buffer.capacity, SECRET, strlen(SECRET)));
+    assert_null(memmem(buffer.start, 500 * strlen(SECRET), SECRET, strlen(SECRET)));
     assert_true(buffer_append_string(&buffer, SECRET));
     assert_false(buffer_printf(&buffer, "%10000s", SECRET));
     buffer_clear(&buffer);
