@@ -32,4 +32,8 @@ must_use bool approval_check(const struct approval *approval, struct text plan_i
 unsigned approvals_count(const struct approval *approvals, size_t count, struct text plan_id,
                          struct text requester, int64_t now);
 
+/* Are `have` distinct approvers enough? FAILURE_DENIED says how many are missing. */
+must_use bool approvals_suffice(const struct approval_policy *policy, unsigned have,
+                                struct failure *why);
+
 #endif

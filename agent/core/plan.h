@@ -55,6 +55,10 @@ must_use bool plan_from_facts(struct plan *plan, enum plan_action action,
                               const struct source_fact *source, const struct copy_fact *copy,
                               int pinned, struct failure *why);
 
+/* Could both sides be read? Otherwise `why` (REMOTE) says which could not, and what it answered. */
+must_use bool facts_are_known(const struct source_fact *source, const struct copy_fact *copy,
+                              struct failure *why);
+
 /* Do the facts still say what the plan rests on? False names what changed. Unknown facts are false too,
  * with FAILURE_REMOTE instead of FAILURE_CONFLICT. */
 must_use bool plan_is_current(const struct plan *plan, const struct source_fact *source,
