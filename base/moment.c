@@ -37,12 +37,13 @@ static unsigned days_in_month(unsigned year, unsigned month)
     return month == 2 && is_leap ? 29 : days[month - 1];
 }
 
-/* The first day of a month counted from March is (153 * month + 2) / 5 days into the year. */
+/* The first day of a month counted from March is (153 * month + 2) / 5 days into the year. Right
+ * from 0000-03-01 on, which is early enough: nothing before 1970 is accepted. */
 static int64_t days_since_1970(unsigned year, unsigned month, unsigned day)
 {
     int64_t from_march = month > 2 ? month - 3 : month + 9;
     int64_t years = (int64_t)year - (month <= 2);
-    int64_t leap_days = years < 0 ? -1 : years / 4 - years / 100 + years / 400;
+    int64_t leap_days = years / 4 - years / 100 + years / 400;
 
     return years * 365 + leap_days + (153 * from_march + 2) / 5 + day - 1 - DAYS_TO_1970_FROM_MAR;
 }

@@ -330,9 +330,9 @@ TEST(base64_needs_exactly_the_room_of_its_result)
 TEST(what_is_no_base64_breaks_the_buffer)
 {
     static const char *const table[] = {
-        "Z",     "Zg=",      "Z===",  "Zg===",  "====",     "=",          "==",
-        "Zm9=v", "Zg==Zg==", "Zm9v=", "Zm9v==", "Zm9v\n",   "Zm 9v",      "Zm9v ",
-        "Zm9*",  "Zh==",     "Zh",    "Zm9=",   "Zm9v====", "Zm\xc3\xb6", "Zg=a",
+        "A",    "AAAAA", "Z",        "Zg=",   "Z===",     "Zg===",      "====",  "=",
+        "==",   "Zm9=v", "Zg==Zg==", "Zm9v=", "Zm9v==",   "Zm9v\n",     "Zm 9v", "Zm9v ",
+        "Zm9*", "Zh==",  "Zh",       "Zm9=",  "Zm9v====", "Zm\xc3\xb6", "Zg=a",
     };
     struct buffer buffer;
 

@@ -295,6 +295,27 @@ TEST(five_thousand_secrets_lock_less_than_a_megabyte)
     assert_int_equal(after, before);
 }
 
+TEST(holes_are_filled_before_more_is_locked)
+{
+    struct secret *secrets[4 * 128];
+    size_t before = status_kb("VmLck:"), full;
+
+    for (unsigned i = 0; i < 4 * 128; i++)
+        secrets[i] = filled_secret(100, i);
+    full = status_kb("VmLck:");
+    assert_int_equal(full - before, 4 * pages_kb(16 << 10));
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned hole = 0; hole < 2; hole++)
+            secret_free(secrets[i * 128 + hole]);
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned hole = 0; hole < 2; hole++)
+            secrets[i * 128 + hole] = filled_secret(100, i);
+    assert_int_equal(status_kb("VmLck:"), full);
+    for (unsigned i = 0; i < 4 * 128; i++)
+        secret_free(secrets[i]);
+    assert_int_equal(status_kb("VmLck:"), before);
+}
+
 TEST(secrets_small_and_large_are_locked_and_not_dumped)
 {
     size_t before = status_kb("VmLck:");
@@ -381,6 +402,7 @@ int main(void)
     if (!can_lock())
         return RUN(ANYWHERE, CASE(a_freed_cell_is_wiped_and_used_again));
     return RUN(ANYWHERE, CASE(a_freed_cell_is_wiped_and_used_again),
+               CASE(holes_are_filled_before_more_is_locked),
                CASE(five_thousand_secrets_lock_less_than_a_megabyte),
                CASE(secrets_small_and_large_are_locked_and_not_dumped));
 }
