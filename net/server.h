@@ -7,7 +7,10 @@
  *
  * One `struct server_call` is one request: it lives from `on_call` until the owner has answered it with
  * exactly one of the server_reply functions, which may happen at once or later. If the peer goes away first,
- * the call stays valid, `on_gone` (when set) tells, and the answer goes nowhere.
+ * the call stays valid, `on_gone` (when set) tells, and the answer goes nowhere. A request whose answer was
+ * given inside on_call can be read until on_call returns.
+ *
+ * The program must ignore SIGPIPE.
  */
 #ifndef NET_SERVER_H
 #define NET_SERVER_H
@@ -52,7 +55,9 @@ struct server_settings {
     size_t max_headers;           /* bytes of request line and headers; default 16 KiB */
     unsigned max_connections;     /* default 256; more are refused at once */
     uint32_t header_timeout_ms;   /* default 10,000: from first byte to last header byte */
-    uint32_t idle_timeout_ms;     /* default 120,000: kept-alive without a request */
+    uint32_t idle_timeout_ms;     /* default 120,000: kept-alive without a request; also for a whole body to
+                                     arrive, and for an answer to be read. A new connection that says
+                                     nothing, or no TLS handshake, is given header_timeout_ms. */
     server_on_call *on_call;
     void *context;
 };
