@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One authenticated call to Azure Resource Manager. */
+#include "azureclient/client.h"
+#include "azureclient/key_kinds.h"
+#include "azureclient/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void go(struct azure_task *task);
+
+const struct secret *arm_token(const struct azure_task *task)
+{
+    return task->client->tokens.value;
+}
+
+/* ---- the call ---- */
+
+static void on_answer(struct azure_task *task, const struct http_answer *answer,
+                      const struct failure *failure)
+{
+    bool is_refused = answer && answer->status == 401;
+
+    if (is_refused)
+        tokens_drop(&task->client->tokens, task->arm.token_serial);
+    if (is_refused && task->arm.tries_again_after_401) {
+        task->arm.tries_again_after_401 = false;
+        go(task);
+        return;
+    }
+    task->arm.then(task, answer, failure);
+}
+
+static void send_with(struct azure_task *task, const struct secret *token)
+{
+    struct http_header headers[4] = {{"Authorization", TEXT("Bearer "), token},
+                                     {"Accept", TEXT("application/json"), NULL}};
+    struct http_request request = {
+        .method = task->arm.method,
+        .target = task->arm.target,
+        .headers = headers,
+        .header_count = 2,
+        .body = text_of(task->arm.body),
+        .deadline_ms = task_remaining_ms(task),
+        .max_answer = task->arm.max_answer,
+        .retry = task->arm.retry,
+        .lane = task->arm.lane,
+    };
+
+    /* Of a longer operation, one call shall not take all the time. */
+    if (request.deadline_ms > task->client->timeout_ms)
+        request.deadline_ms = task->client->timeout_ms;
+    if (task->arm.body)
+        headers[request.header_count++] =
+            (struct http_header){"Content-Type", TEXT("application/json"), NULL};
+    if (task->arm.request_id[0])
+        headers[request.header_count++] =
+            (struct http_header){"x-ms-client-request-id", text_of(task->arm.request_id), NULL};
+    task_send(task, task->client->arm, &request, on_answer);
+}
+
+static void on_token(struct azure_task *task, const struct failure *failure)
+{
+    const struct secret *token;
+    struct failure why;
+
+    uv_timer_stop(&task->timer);
+    if (failure) {
+        task->arm.then(task, NULL, failure);
+        return;
+    }
+    token = tokens_current(&task->client->tokens, &task->arm.token_serial);
+    if (token) {
+        send_with(task, token);
+        return;
+    }
+    failure_set(&why, FAILURE_PROTOCOL, "%s gives tokens that have expired already",
+                task->client->credential.authority);
+    task->arm.then(task, NULL, &why);
+}
+
+static void on_no_token_in_time(struct azure_task *task)
+{
+    struct failure why;
+
+    tokens_forget(&task->client->tokens, task);
+    failure_set(&why, FAILURE_TIMEOUT, "no token from %s in time",
+                task->client->credential.authority);
+    task->arm.then(task, NULL, &why);
+}
+
+static void go(struct azure_task *task)
+{
+    const struct secret *token = tokens_current(&task->client->tokens, &task->arm.token_serial);
+
+    if (token) {
+        send_with(task, token);
+        return;
+    }
+    task_pause(task, task_remaining_ms(task), on_no_token_in_time);
+    tokens_wait(&task->client->tokens, task, on_token);
+}
+
+void arm_send(struct azure_task *task, const struct arm_request *request, task_step *then)
+{
+    char *target = text_copy(request->target);
+    char *body = request->body ? strdup(request->body) : NULL;
+    struct failure why;
+
+    free(task->arm.target);
+    free(task->arm.body);
+    task->arm.target = target;
+    task->arm.body = body;
+    if (!target || (request->body && !body)) {
+        failure_out_of_memory(&why);
+        task_end_later(task, &why);
+        return;
+    }
+    task->arm.method = request->method;
+    task->arm.retry = request->retry;
+    task->arm.lane = request->lane;
+    task->arm.tries_again_after_401 = !request->once;
+    task->arm.max_answer = request->max_answer;
+    task->arm.then = then;
+    snprintf(task->arm.request_id, sizeof(task->arm.request_id), "%.*s",
+             TEXT_ARG(request->request_id));
+    go(task);
+}
+
+/* ---- what went wrong ---- */
+
+void arm_failure(struct azure_task *task, const struct http_answer *answer, const char *doing,
+                 struct text resource_id, const char *action, struct failure *ret)
+{
+    struct text name = azure_id_name(resource_id);
+    struct failure why;
+
+    wire_arm_failure(answer->status, answer->body, arm_token(task), &why);
+    if (answer->status == 403)
+        failure_prefix(&why, "cannot %s of %.*s: the identity needs %s", doing, TEXT_ARG(name),
+                       action);
+    else
+        failure_prefix(&why, "cannot %s of %.*s", doing, TEXT_ARG(name));
+    failure_prefix(&why, "%s", task->client->arm_origin);
+    why.http_status = answer->status;
+    why.retry_after_ms = http_answer_retry_after_ms(answer);
+    *ret = why;
+}
+
+void arm_no_answer(const struct failure *failure, const char *doing, struct text resource_id,
+                   struct failure *ret)
+{
+    struct text name = azure_id_name(resource_id);
+    struct failure why = *failure;
+
+    failure_prefix(&why, "cannot %s of %.*s", doing, TEXT_ARG(name));
+    *ret = why;
+}
+
+/* ---- what to ask for ---- */
+
+bool arm_append_target(struct buffer *out, struct text id, const char *verb, const char *version)
+{
+    buffer_append_percent_encoded(out, id, true);
+    if (*verb) {
+        buffer_append_byte(out, '/');
+        buffer_append_string(out, verb);
+    }
+    buffer_printf(out, "?api-version=%s", version);
+    return buffer_ok(out);
+}
+
+void arm_unusable_id(struct text id, const struct azure_key_kind *kind, struct failure *why)
+{
+    failure_set(why, FAILURE_INVALID, "\"%.*s\" is not the id of %s%s", TEXT_ARG(id),
+                kind ? "an " : "a resource whose keys are known here", kind ? kind->name : "");
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening a client, and closing it once nothing is left in flight. */
+#include "azureclient/client.h"
+#include "azureclient/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char default_manager[] = "https://management.azure.com";
+
+/* ---- opening ---- */
+
+/* Poll addresses and next pages are compared with it, so it must be an origin and nothing more. */
+static bool copy_origin(struct azure_client *client, const char *url, struct failure *why)
+{
+    struct text origin, target;
+
+    if (!wire_split_url(text_of(url ? url : default_manager), &origin, &target) ||
+        (target.size && !text_is(target, "/")))
+        return failure_set(why, FAILURE_INVALID,
+                           "\"%s\" cannot be the Resource Manager: https://host[:port] is expected",
+                           url);
+    client->arm_origin = text_copy(origin);
+    return client->arm_origin || failure_out_of_memory(why);
+}
+
+static bool open_upstreams(struct azure_client *client, struct failure *why)
+{
+    bool is_imds = credential_is_imds(&client->credential);
+    struct upstream_settings arm = {
+        .origin = client->arm_origin,
+        .ca_file = client->ca_file,
+        .max_in_flight = client->max_in_flight,
+    };
+    struct upstream_settings issuer = {
+        .origin = client->credential.authority,
+        .ca_file = is_imds ? NULL : client->ca_file,
+        .max_in_flight = client->max_in_flight,
+        .proxy = is_imds ? "" : NULL,
+        .allow_plain = is_imds,
+    };
+
+    client->arm = upstream_open(client->http, &arm, why);
+    if (!client->arm)
+        return false;
+    client->issuer = upstream_open(client->http, &issuer, why);
+    return client->issuer;
+}
+
+static void client_free(struct azure_client *client)
+{
+    scorers_close(client);
+    upstream_close(client->issuer);
+    upstream_close(client->arm);
+    tokens_clear(&client->tokens);
+    credential_clear(&client->credential);
+    free(client->arm_origin);
+    free(client->ca_file);
+    free(client);
+}
+
+struct azure_client *azure_client_open(struct http *http, const struct azure_settings *settings,
+                                       struct failure *why)
+{
+    struct azure_client *client = calloc(1, sizeof(*client));
+
+    if (!client) {
+        failure_out_of_memory(why);
+        return NULL;
+    }
+    TAILQ_INIT(&client->tasks);
+    TAILQ_INIT(&client->scorers);
+    client->http = http;
+    client->loop = http_loop(http);
+    client->timeout_ms = settings->timeout_ms ? settings->timeout_ms : DEFAULT_TIMEOUT_MS;
+    client->max_in_flight = settings->max_in_flight;
+    if (settings->ca_file && !(client->ca_file = strdup(settings->ca_file))) {
+        failure_out_of_memory(why);
+        goto fail;
+    }
+    if (!copy_origin(client, settings->resource_manager, why) ||
+        !credential_init(&client->credential, settings, why) || !open_upstreams(client, why))
+        goto fail;
+    client->settle.data = client;
+    uv_timer_init(client->loop, &client->settle);
+    tokens_init(&client->tokens, client);
+    return client;
+fail:
+    client_free(client);
+    return NULL;
+}
+
+/* ---- closing ---- */
+
+static void on_settle_closed(uv_handle_t *handle)
+{
+    struct azure_client *client = handle->data;
+    void (*closed)(void *context) = client->closed;
+    void *context = client->closed_context;
+
+    client_free(client);
+    if (closed)
+        closed(context);
+}
+
+static void on_token_timer_closed(uv_handle_t *handle)
+{
+    struct tokens *tokens = handle->data;
+
+    uv_close((uv_handle_t *)&tokens->client->settle, on_settle_closed);
+}
+
+static void on_settle(uv_timer_t *timer)
+{
+    struct azure_client *client = timer->data;
+
+    if (client->is_settled || client->task_count || !tokens_is_idle(&client->tokens))
+        return;
+    client->is_settled = true;
+    uv_close((uv_handle_t *)&client->tokens.timer, on_token_timer_closed);
+}
+
+void client_settle(struct azure_client *client)
+{
+    if (client->is_closing && !client->is_settled)
+        uv_timer_start(&client->settle, on_settle, 1, 0);
+}
+
+void azure_client_close(struct azure_client *client, void (*closed)(void *context), void *context)
+{
+    struct azure_task *task;
+
+    client->is_closing = true;
+    client->closed = closed;
+    client->closed_context = context;
+    TAILQ_FOREACH(task, &client->tasks, link)
+    {
+        operation_cancel(&task->operation);
+    }
+    tokens_stop(&client->tokens);
+    client_settle(client);
+}
+
+/* ---- clouds ---- */
+
+bool azure_cloud_named(struct text name, struct azure_settings *settings)
+{
+    static const struct {
+        const char *name, *resource_manager, *authority;
+    } clouds[] = {
+        {"public", default_manager, "https://login.microsoftonline.com"},
+        {"usgovernment", "https://management.usgovcloudapi.net",
+         "https://login.microsoftonline.us"},
+        {"china", "https://management.chinacloudapi.cn", "https://login.chinacloudapi.cn"},
+    };
+
+    for (size_t i = 0; i < sizeof(clouds) / sizeof(clouds[0]); i++) {
+        if (!text_is(name, clouds[i].name))
+            continue;
+        settings->resource_manager = clouds[i].resource_manager;
+        settings->authority = clouds[i].authority;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the client: what its files share.
+ *
+ *   client.c      life: opening, and closing once nothing is left in flight
+ *   task.c        one operation: its deadline, its pauses, and the one place where its end is told
+ *   credential.c  how each method asks for a token
+ *   token.c       the token we have, and the one request for the next that all wait for
+ *   arm.c         one authenticated call to Azure Resource Manager
+ *   keys.c, regenerate.c, operation_poll.c, activity.c, score.c   the operations
+ *
+ * A task is a chain of steps, one at a time: waiting for a token, an exchange, a pause. Each step
+ * ends in a callback from the loop, so the end may be told right there; only what ends without a
+ * step (a cancellation, a request that makes no sense) is told from the task's timer.
+ */
+#ifndef AZURECLIENT_CLIENT_H
+#define AZURECLIENT_CLIENT_H
+
+#include "azureclient/azureclient.h"
+#include "base/buffer.h"
+#include "net/http.h"
+
+#include <sys/queue.h>
+#include <uv.h>
+
+#define DEFAULT_TIMEOUT_MS 30000
+
+/* ---- task.c
+ * --------------------------------------------------------------------------------------- */
+
+struct azure_task;
+
+/* What a step brought; `answer` or `failure`, as in http_done. */
+typedef void task_step(struct azure_task *task, const struct http_answer *answer,
+                       const struct failure *failure);
+
+struct azure_task {
+    struct operation operation; /* first: what the owner holds */
+    TAILQ_ENTRY(azure_task) link;
+    struct azure_client *client;
+    /* Tells the owner; `failure` is NULL on success. Nothing of the task is used after it. */
+    void (*tell)(struct azure_task *task, const struct failure *failure);
+    void (*release)(
+        struct azure_task *task); /* of what the operation added; the task is freed after */
+    uint64_t ends_at;             /* uv_now() */
+    uv_timer_t timer;
+    void (*on_time)(struct azure_task *task);
+    struct operation *exchange; /* in flight, or NULL */
+    task_step *then;
+    bool is_over;
+    struct failure failure; /* how it ended, once it is over; kind 0: well */
+
+    /* token.c: waiting for a token */
+    bool is_waiting;
+    unsigned round;
+    TAILQ_ENTRY(azure_task) waiting_link;
+    void (*on_token)(struct azure_task *task, const struct failure *failure);
+
+    /* arm.c: the call under way */
+    struct {
+        char *target, *body;
+        const char *method;
+        char request_id[64];
+        enum http_retry retry;
+        unsigned lane;
+        unsigned token_serial; /* of the token it went out with */
+        bool tries_again_after_401;
+        size_t max_answer;
+        task_step *then;
+    } arm;
+    struct operation_poll *poll; /* operation_poll.c: the owner's, when it follows one */
+};
+
+/* A task of `size` bytes, zeroed, its struct azure_task first; NULL when out of memory or closing.
+ */
+struct azure_task *task_new(struct azure_client *client, size_t size, uint32_t timeout_ms);
+/* Until its deadline; at least 1. */
+uint32_t task_remaining_ms(const struct azure_task *task);
+bool task_is_late(const struct azure_task *task);
+/* Runs `on_time` after that time, or at the deadline when that is sooner. */
+void task_pause(struct azure_task *task, uint64_t pause_ms,
+                void (*on_time)(struct azure_task *task));
+/* Sends; `then` runs unless the task is over by that time. */
+void task_send(struct azure_task *task, struct upstream *upstream,
+               const struct http_request *request, task_step *then);
+/* Ends it, NULL for well: tells the owner now. Only from a callback of the loop. */
+void task_end(struct azure_task *task, const struct failure *failure);
+/* The same on a later turn of the loop; for starting functions. */
+void task_end_later(struct azure_task *task, const struct failure *failure);
+
+/* ---- credential.c
+ * --------------------------------------------------------------------------------- */
+
+/* The copy of the owner's settings, with the method chosen. */
+struct credential {
+    const struct credential_method *method;
+    char *tenant_id, *client_id, *client_secret_file, *federated_token_file;
+    struct secret *client_secret;
+    char *authority; /* the origin that issues tokens: Entra's or IMDS's */
+    char *audience;
+};
+
+struct token_request {
+    struct buffer target, body; /* wiped when cleared */
+    bool is_form, is_imds;
+    struct secret *sent; /* what must not be quoted back */
+};
+
+/* False: the settings lack what the method needs. */
+must_use bool credential_init(struct credential *credential, const struct azure_settings *settings,
+                              struct failure *why);
+void credential_clear(struct credential *credential);
+/* Reads the files again. */
+must_use bool credential_request(const struct credential *credential, struct token_request *ret,
+                                 struct failure *why);
+void token_request_clear(struct token_request *request);
+bool credential_is_imds(const struct credential *credential);
+
+/* ---- token.c
+ * -------------------------------------------------------------------------------------- */
+
+struct tokens {
+    struct azure_client *client;
+    struct secret *value; /* NULL: none */
+    unsigned serial;      /* of `value` */
+    uint64_t refresh_at, expires_at;
+    TAILQ_HEAD(, azure_task) waiting;
+    unsigned round;
+    uv_timer_t timer; /* a pause before the next try, or a failure to be told */
+    struct operation *exchange;
+    struct secret *sent;
+    struct failure failure;
+    uint64_t ends_at;
+    unsigned tries;
+    bool is_refreshing;
+};
+
+void tokens_init(struct tokens *tokens, struct azure_client *client);
+/* Ends a refresh under way; tokens_is_idle() once it is gone. */
+void tokens_stop(struct tokens *tokens);
+bool tokens_is_idle(const struct tokens *tokens);
+void tokens_clear(struct tokens *tokens);
+/* The token to use now, or NULL: then wait for one. */
+const struct secret *tokens_current(const struct tokens *tokens, unsigned *serial);
+/* `on_token` runs from the loop. Any number wait for one request. */
+void tokens_wait(struct tokens *tokens, struct azure_task *task,
+                 void (*on_token)(struct azure_task *task, const struct failure *failure));
+/* A waiter that no longer waits changes nothing for the others. */
+void tokens_forget(struct tokens *tokens, struct azure_task *task);
+/* ARM refused this one. Nothing happens when it has been replaced already. */
+void tokens_drop(struct tokens *tokens, unsigned serial);
+
+/* ---- arm.c
+ * ---------------------------------------------------------------------------------------- */
+
+struct arm_request {
+    const char *method;     /* a literal */
+    struct text target;     /* below the origin */
+    const char *body;       /* JSON, or NULL */
+    struct text request_id; /* empty: none */
+    enum http_retry retry;
+    unsigned lane;
+    bool once; /* not even again with a fresh token */
+    size_t max_answer;
+};
+
+/* One call, with a token fetched when needed and once more with a fresh one after a 401. `then`
+ * gets any answer, whatever its status. May be called from a starting function. */
+void arm_send(struct azure_task *task, const struct arm_request *request, task_step *then);
+/* The target of `verb` (may be "") on a resource. False when out of memory. */
+must_use bool arm_append_target(struct buffer *out, struct text id, const char *verb,
+                                const char *version);
+/* The failure of an id that is not of `kind` (NULL: of none we know). */
+void arm_unusable_id(struct text id, const struct azure_key_kind *kind, struct failure *why);
+/* The failure an answer is, beginning with `doing`, with the missing action named for a 403. */
+void arm_failure(struct azure_task *task, const struct http_answer *answer, const char *doing,
+                 struct text resource_id, const char *action, struct failure *ret);
+/* The same for an exchange that brought none. */
+void arm_no_answer(const struct failure *failure, const char *doing, struct text resource_id,
+                   struct failure *ret);
+/* The token the call went out with may have been replaced; this is the best we have for hiding it.
+ */
+const struct secret *arm_token(const struct azure_task *task);
+
+/* ---- operation_poll.c
+ * ----------------------------------------------------------------------------- */
+
+/* Follows what a regeneration's accepted POST started. `ended` gets NULL, or the failure: REMOTE
+ * when Azure says it failed, AMBIGUOUS when its end could not be seen. */
+struct operation_poll {
+    char *status_target, *result_target; /* of Azure-AsyncOperation and Location; NULL: not given */
+    bool is_final;                       /* the one GET of Location after the monitor said so */
+    void (*ended)(struct azure_task *task, const struct failure *failure);
+};
+
+/* `poll` lives as long as the task. Only from a callback of the loop. */
+void operation_poll_start(struct azure_task *task, struct operation_poll *poll,
+                          const struct http_answer *accepted);
+void operation_poll_clear(struct operation_poll *poll);
+
+/* ---- client.c
+ * ------------------------------------------------------------------------------------- */
+
+struct scorer {
+    TAILQ_ENTRY(scorer) link;
+    char *origin;
+    struct upstream *upstream;
+};
+TAILQ_HEAD(scorers, scorer);
+
+struct azure_client {
+    struct http *http;
+    uv_loop_t *loop;
+    struct upstream *arm, *issuer;
+    char *arm_origin, *ca_file;
+    uint32_t timeout_ms;
+    unsigned max_in_flight;
+    struct credential credential;
+    struct tokens tokens;
+    TAILQ_HEAD(, azure_task) tasks;
+    unsigned task_count;    /* until their timers are closed */
+    struct scorers scorers; /* one upstream for each origin that was called */
+    unsigned scorer_count;
+    bool is_closing, is_settled;
+    uv_timer_t settle;
+    void (*closed)(void *context);
+    void *closed_context;
+};
+
+/* score.c */
+void scorers_close(struct azure_client *client);
+/* Finishes closing when nothing is left. */
+void client_settle(struct azure_client *client);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One call to a scoring endpoint with a given key, and what its answer says about that key.
+ *
+ * The gateway looks at the key before anything else, so an error of a later stage means that the
+ * key is good. Only its own words for a wrong key prove one. */
+#include "azureclient/client.h"
+#include "azureclient/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCORER_LIMIT ((unsigned)256)
+#define ANSWER_LIMIT ((size_t)16 << 20)
+
+struct score {
+    struct azure_task task;
+    struct secret *key;
+    char *origin;
+    struct azure_score result;
+    char reason[300];
+    azure_score_done *done;
+    void *context;
+};
+
+static void score_tell(struct azure_task *task, const struct failure *failure)
+{
+    struct score *score = (struct score *)task;
+
+    score->result.reason = text_of(score->reason);
+    score->done(failure ? NULL : &score->result, failure, score->context);
+}
+
+static void score_release(struct azure_task *task)
+{
+    struct score *score = (struct score *)task;
+
+    secret_free(score->key);
+    free(score->origin);
+}
+
+/* ---- what an answer means ---- */
+
+struct meaning {
+    int status;
+    const char *text;
+};
+
+/* Past the key check, as Microsoft's troubleshooting page and the gateway's own words have it. */
+static const struct meaning accepted[] = {
+    {400, "the model refused the input"},
+    {404, "no deployment gets traffic, or the path is wrong"},
+    {408, "the model took too long"},
+    {413, "the input is too large"},
+    {415, "the content type is not the model's"},
+    {422, "the model could not process the input"},
+    {424, "the model failed"},
+    {429, "too many requests wait at the endpoint"},
+};
+
+static enum azure_score_result judge(const struct http_answer *answer, const char **text)
+{
+    bool names_wrong_key = text_find(answer->body, TEXT("key_auth_access_denied")) != SIZE_MAX;
+    bool names_bad_header =
+        text_find(answer->body, TEXT("key_auth_bad_header_forbidden")) != SIZE_MAX;
+
+    *text = "says nothing about the key";
+    if (answer->status >= 200 && answer->status < 300) {
+        *text = "the call was answered";
+        return AZURE_SCORE_OK;
+    }
+    if (answer->status == 401 && names_wrong_key) {
+        *text = "the endpoint does not know this key (key_auth_access_denied)";
+        return AZURE_SCORE_KEY_REFUSED;
+    }
+    if (answer->status == 403 && names_bad_header) {
+        *text = "the endpoint takes this for no key at all (key_auth_bad_header_forbidden)";
+        return AZURE_SCORE_KEY_REFUSED;
+    }
+    for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) {
+        if (accepted[i].status != answer->status)
+            continue;
+        *text = accepted[i].text;
+        return AZURE_SCORE_KEY_ACCEPTED_CALL_FAILED;
+    }
+    return AZURE_SCORE_UNDECIDED;
+}
+
+static void explain(struct score *score, const struct http_answer *answer, const char *text)
+{
+    struct text model_status = http_answer_header(answer, "ms-azureml-model-error-statuscode");
+    struct text model_reason = http_answer_header(answer, "ms-azureml-model-error-reason");
+    struct buffer out;
+
+    buffer_init(&out, 4 * SECRET_LIMIT);
+    buffer_printf(&out, "HTTP %d: %s", answer->status, text);
+    if (model_status.size || model_reason.size) {
+        buffer_append_string(&out, " (model:");
+        buffer_append_string(&out, model_status.size ? " status " : "");
+        wire_quote(&out, model_status, score->key);
+        buffer_append_string(&out, model_reason.size ? " " : "");
+        wire_quote(&out, model_reason, score->key);
+        buffer_append_string(&out, ")");
+    }
+    snprintf(score->reason, sizeof(score->reason), "%.*s", TEXT_ARG(buffer_text(&out)));
+    buffer_clear(&out);
+}
+
+static void on_score(struct azure_task *task, const struct http_answer *answer,
+                     const struct failure *failure)
+{
+    struct score *score = (struct score *)task;
+    struct failure why;
+    const char *text;
+
+    if (!failure) {
+        score->result.http_status = answer->status;
+        score->result.result = judge(answer, &text);
+        explain(score, answer, text);
+        task_end(task, NULL);
+        return;
+    }
+    why = *failure;
+    if (why.kind ==
+        FAILURE_AMBIGUOUS) /* nothing is changed by it, so there is no doubt to speak of */
+        why.kind = task_is_late(task) ? FAILURE_TIMEOUT : FAILURE_NETWORK;
+    task_end(task, &why);
+}
+
+/* ---- whom to call ---- */
+
+static void scorer_free(struct azure_client *client, struct scorer *scorer)
+{
+    TAILQ_REMOVE(&client->scorers, scorer, link);
+    client->scorer_count--;
+    upstream_close(scorer->upstream);
+    free(scorer->origin);
+    free(scorer);
+}
+
+/* Makes room by forgetting the one that was not used for longest. */
+static void forget_one(struct azure_client *client)
+{
+    struct scorer *scorer;
+    unsigned in_flight, waiting;
+
+    if (client->scorer_count < SCORER_LIMIT)
+        return;
+    TAILQ_FOREACH(scorer, &client->scorers, link)
+    {
+        upstream_load(scorer->upstream, &in_flight, &waiting);
+        if (in_flight || waiting)
+            continue;
+        scorer_free(client, scorer);
+        return;
+    }
+}
+
+static struct scorer *scorer_new(struct azure_client *client, const char *origin,
+                                 struct failure *why)
+{
+    struct scorer *scorer = calloc(1, sizeof(*scorer));
+    struct upstream_settings settings = {
+        .origin = origin,
+        .ca_file = client->ca_file,
+        .max_in_flight = client->max_in_flight,
+    };
+
+    if (!scorer || !(scorer->origin = strdup(origin))) {
+        failure_out_of_memory(why);
+        free(scorer);
+        return NULL;
+    }
+    scorer->upstream = upstream_open(client->http, &settings, why);
+    if (!scorer->upstream) {
+        free(scorer->origin);
+        free(scorer);
+        return NULL;
+    }
+    TAILQ_INSERT_TAIL(&client->scorers, scorer, link);
+    client->scorer_count++;
+    return scorer;
+}
+
+static struct upstream *upstream_for(struct azure_client *client, const char *origin,
+                                     struct failure *why)
+{
+    struct scorer *scorer;
+
+    TAILQ_FOREACH(scorer, &client->scorers, link)
+    {
+        if (!text_equal_ignoring_case(text_of(scorer->origin), text_of(origin)))
+            continue;
+        TAILQ_REMOVE(&client->scorers, scorer, link);
+        TAILQ_INSERT_TAIL(&client->scorers, scorer, link);
+        return scorer->upstream;
+    }
+    forget_one(client);
+    scorer = scorer_new(client, origin, why);
+    return scorer ? scorer->upstream : NULL;
+}
+
+void scorers_close(struct azure_client *client)
+{
+    struct scorer *scorer;
+
+    while ((scorer = TAILQ_FIRST(&client->scorers)))
+        scorer_free(client, scorer);
+}
+
+/* ---- the call ---- */
+
+static bool send_score(struct score *score, struct text uri, struct text body,
+                       struct text content_type, struct failure *why)
+{
+    const struct http_header headers[] = {
+        {"Authorization", TEXT("Bearer "), score->key},
+        {"Content-Type", content_type.size ? content_type : TEXT("application/json"), NULL},
+    };
+    struct http_request request = {
+        .method = "POST",
+        .headers = headers,
+        .header_count = 2,
+        .body = body.size ? body : TEXT("{}"),
+        .deadline_ms = task_remaining_ms(&score->task),
+        .max_answer = ANSWER_LIMIT,
+        .retry = HTTP_RETRY_NEVER,
+    };
+    struct text origin, target;
+    struct upstream *upstream;
+    struct buffer path;
+
+    if (!wire_split_url(uri, &origin, &target))
+        return failure_set(why, FAILURE_INVALID, "the scoring URI is not a URL we can call");
+    score->origin = text_copy(origin);
+    if (!score->key || !score->origin)
+        return failure_out_of_memory(why);
+    upstream = upstream_for(score->task.client, score->origin, why);
+    if (!upstream)
+        return false;
+    buffer_init(&path, 8192);
+    buffer_append_string(&path, target.size && target.start[0] == '/' ? "" : "/");
+    buffer_append(&path, target);
+    request.target = path.start;
+    if (buffer_ok(&path))
+        task_send(&score->task, upstream, &request, on_score);
+    else
+        failure_set(why, FAILURE_INVALID, "the scoring URI is too long");
+    buffer_clear(&path);
+    return score->task.exchange || score->task.is_over;
+}
+
+struct operation *azure_score(struct azure_client *client, struct text scoring_uri,
+                              const struct secret *key, struct text body, struct text content_type,
+                              uint32_t deadline_ms, azure_score_done *done, void *context)
+{
+    struct azure_task *task =
+        task_new(client, sizeof(struct score), deadline_ms ? deadline_ms : client->timeout_ms);
+    struct score *score = (struct score *)task;
+    struct failure why;
+
+    if (!task)
+        return NULL;
+    task->tell = score_tell;
+    task->release = score_release;
+    score->done = done;
+    score->context = context;
+    score->key = secret_copy(key);
+    if (!send_score(score, scoring_uri, body, content_type, &why))
+        task_end_later(task, &why);
+    return &task->operation;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What Azure's answers mean. Pure: text in, values and plain sentences out; nothing here sends,
+ * waits or asks a clock. Sentences quote a service's code and message, never a body as it came, and
+ * what the caller names as secret is cut out of them before anything is shortened. */
+#ifndef AZURECLIENT_WIRE_H
+#define AZURECLIENT_WIRE_H
+
+#include "azureclient/azureclient.h"
+#include "base/buffer.h"
+
+/* ---- tokens ---- */
+
+struct wire_token {
+    struct secret *value; /* the caller's to free */
+    uint64_t lifetime_ms; /* from when it was asked for */
+    uint64_t refresh_ms;  /* when to get the next one: always before the end of its life */
+};
+/* Entra's and IMDS's answer: expires_in (or expires_on, read against `now_at`) and refresh_in may
+ * be numbers or numeric strings. */
+must_use bool wire_token(struct text body, int64_t now_at, struct wire_token *ret,
+                         struct failure *why);
+/* A refused token request: AADSTS codes become advice. `secret` (may be NULL) is what was sent. */
+void wire_token_failure(int status, struct text body, const struct secret *secret,
+                        struct failure *why);
+
+/* ---- Azure Resource Manager ---- */
+
+/* "HTTP 404 ResourceNotFound: ...": the kind from the status, the code and message from the body,
+ * in whichever of its dialects. Status 0: the error stands in the state of an operation. */
+void wire_arm_failure(int status, struct text body, const struct secret *secret,
+                      struct failure *why);
+enum failure_kind wire_kind_of_status(int status);
+
+/* All slots of `kind`, or none. The caller frees them. */
+must_use bool wire_keys(const struct azure_key_kind *kind, struct text body,
+                        struct secret *keys[AZURE_SLOTS], struct failure *why);
+
+enum wire_state { WIRE_RUNNING, WIRE_SUCCEEDED, WIRE_FAILED, WIRE_CANCELED };
+/* A status monitor's answer. On WIRE_FAILED and WIRE_CANCELED `reason` holds the sentence; on false
+ * it says why the answer cannot be believed. */
+must_use bool wire_operation(struct text body, const struct secret *secret, enum wire_state *ret,
+                             struct failure *reason);
+
+/* The path and query of an absolute `url`, when it is on the very `origin` ("https://host:port",
+ * host in any case, default ports filled in); the empty text with start NULL otherwise. */
+struct text wire_target_on(struct text origin, struct text url);
+/* Cuts "https://host[:port]" from a URL; false for user info, a fragment, another scheme, an empty
+ * host, or bytes that belong in no URL. `target` begins with '/' or '?', or is empty. */
+must_use bool wire_split_url(struct text url, struct text *origin, struct text *target);
+
+/* ---- text that came from outside ---- */
+
+/* Appends `message` in one line without `secret` and without anything that looks like a token. */
+void wire_quote(struct buffer *out, struct text message, const struct secret *secret);
+
+#endif
