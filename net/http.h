@@ -35,6 +35,8 @@ void net_global_cleanup(void);
 
 /* NULL when out of memory. */
 struct http *http_open(uv_loop_t *loop);
+/* The loop it serves, for clients that keep timers of their own. */
+uv_loop_t *http_loop(const struct http *http);
 /* Ends everything in flight with FAILURE_CANCELED; `closed` (may be NULL) runs after the last `done`.
  * Never waits for the network. Upstreams must be closed before or with it: they die here. */
 void http_close(struct http *http, void (*closed)(void *context), void *context);

@@ -13,6 +13,7 @@ static void server_free(struct server *server)
 {
     server_unlink(server);
     SSL_CTX_free(server->tls);
+    free(server->spare);
     free(server);
 }
 
@@ -32,6 +33,10 @@ void server_forget(struct server *server, struct connection *connection)
 {
     TAILQ_REMOVE(&server->connections, connection, link);
     server->connection_count--;
+    if (connection->is_spare)
+        server->spare = connection;
+    else
+        free(connection);
     if (server->is_accept_due && !server->is_closing)
         connection_accept(server);
     finish_if_last(server);
@@ -85,6 +90,12 @@ struct server *server_open(uv_loop_t *loop, const struct server_settings *settin
         return NULL;
     }
     TAILQ_INIT(&server->connections);
+    server->spare = calloc(1, sizeof(*server->spare));
+    if (!server->spare) {
+        server_free(server);
+        failure_out_of_memory(why);
+        return NULL;
+    }
     server->loop = loop;
     server->max_body = settings->max_body ? settings->max_body : 1024 * 1024;
     server->max_headers = settings->max_headers ? settings->max_headers : 16 * 1024;

@@ -76,7 +76,8 @@ struct text server_header(const struct server_request *request, const char *name
  * free(); NULL when absent. '+' is a space. */
 must_use char *server_parameter(struct text query_or_form, const char *name, bool any_case);
 const struct server_request *server_call_request(const struct server_call *call);
-/* Tells when the peer closed before the answer. */
+/* Tells when the peer, or server_close(), closed before the answer; never from inside server_close(). To be
+ * set from on_call: later it may be too late. */
 void server_call_on_gone(struct server_call *call, void (*on_gone)(struct server_call *, void *),
                          void *context);
 

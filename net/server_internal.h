@@ -55,6 +55,7 @@ struct connection {
     uv_timer_t timer;
     uv_shutdown_t shutdown;
     unsigned open_handles;
+    bool is_spare;
     enum connection_state state;
     bool is_reading;
     bool is_ended;            /* the peer has closed its side                    */
@@ -108,7 +109,10 @@ struct server {
     void *closed_context;
     uint16_t port;
     bool is_unix;
-    bool is_accept_due; /* one could not be accepted for want of memory */
+    /* Takes a connection there is no memory for, to drop it: until somebody accepts, libuv hears no
+     * more. */
+    struct connection *spare;
+    bool is_accept_due; /* the spare is in use */
     char *socket_path;  /* NULL when there is none to remove */
     dev_t socket_device;
     ino_t socket_inode;
@@ -122,7 +126,7 @@ must_use int server_listen_fd(struct server *server, const char *listen_at, stru
 /* Removes the socket file if it is still the one we made. */
 void server_unlink(struct server *server);
 
-/* server.c: a connection is gone; the server may be too when this returns. */
+/* server.c: frees the connection; the server may be gone too when this returns. */
 void server_forget(struct server *server, struct connection *connection);
 
 /* server_connection.c */
@@ -139,6 +143,11 @@ void connection_answered(struct connection *connection);
 void connection_timer(struct connection *connection, uint32_t timeout_ms);
 /* Says that we send no more, and closes when the peer does, or after CONNECTION_LINGER_MS. */
 void connection_finish(struct connection *connection);
+
+/* server_parser.c */
+void connection_parser_init(struct connection *connection);
+/* Parses some of `text`, and returns what is left of it. */
+struct text connection_parse(struct connection *connection, struct text text);
 
 /* server_write.c */
 /* `first` and then `second`; the state is SENDING until connection_answered(). */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An allocator that wipes what it frees. */
+#include "net/alloc.h"
+
+#include "base/secret.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As large as the strictest alignment, so that what follows is aligned too. */
+union header {
+    size_t size;
+    max_align_t alignment;
+};
+
+static void *behind(union header *header, size_t size)
+{
+    if (!header)
+        return NULL;
+    header->size = size;
+    return header + 1;
+}
+
+void *wiping_malloc(size_t size)
+{
+    if (size > SIZE_MAX - sizeof(union header))
+        return NULL;
+    return behind(malloc(sizeof(union header) + size), size);
+}
+
+void *wiping_calloc(size_t count, size_t size)
+{
+    size_t total;
+
+    if (__builtin_mul_overflow(count, size, &total) || total > SIZE_MAX - sizeof(union header))
+        return NULL;
+    return behind(calloc(1, sizeof(union header) + total), total);
+}
+
+void wiping_free(void *memory)
+{
+    union header *header = memory;
+
+    if (!memory)
+        return;
+    header--;
+    wipe(memory, header->size);
+    free(header);
+}
+
+void *wiping_realloc(void *memory, size_t size)
+{
+    size_t old = memory ? ((union header *)memory)[-1].size : 0;
+    void *moved = wiping_malloc(size);
+
+    if (!moved || !memory)
+        return moved;
+    memcpy(moved, memory, old < size ? old : size);
+    wiping_free(memory);
+    return moved;
+}
+
+char *wiping_strdup(const char *string)
+{
+    size_t size = strlen(string) + 1;
+    char *copy = wiping_malloc(size);
+
+    return copy ? memcpy(copy, string, size) : NULL;
+}
