@@ -3,7 +3,7 @@
  * other side asked for silence. */
 #include "agent/core/schedule.h"
 
-#define ENOUGH      (1 - 1e-9) /* sums of fractions of a token do not quite reach 1 */
+#define ENOUGH      (1 - 1e-5) /* sums of fractions do not quite reach 1; what lacks is owed */
 #define WAIT_MAX_MS 86400000.0 /* asking again after a day is right at any rate */
 
 void token_bucket_init(struct token_bucket *bucket, double per_second, double burst, int64_t now)
@@ -31,7 +31,7 @@ static uint64_t wait_ms(double exact)
     if (!(exact < WAIT_MAX_MS))
         return (uint64_t)WAIT_MAX_MS;
     whole = (uint64_t)exact;
-    return (double)whole < exact || !whole ? whole + 1 : whole;
+    return exact - (double)whole > 1e-6 || !whole ? whole + 1 : whole;
 }
 
 uint64_t token_bucket_take(struct token_bucket *bucket, int64_t now)
@@ -43,7 +43,7 @@ uint64_t token_bucket_take(struct token_bucket *bucket, int64_t now)
     lacking = bucket->tokens < ENOUGH ? 1 - bucket->tokens : 0;
     if (silence > 0 || lacking > 0)
         return wait_ms(silence + (lacking > 0 ? lacking * 1000 / bucket->per_second : 0));
-    bucket->tokens -= bucket->tokens < 1 ? bucket->tokens : 1;
+    bucket->tokens -= 1;
     return 0;
 }
 
