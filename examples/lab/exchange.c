@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request of a service, from the listener to its single answer, with the fault it meets on the
+ * way.
+ *
+ * Before the deed: status, reset, delay replace or postpone the handler. After it (`is_after`, and
+ * always for truncate): the handler has acted and only its answer is spoilt. Both end in
+ * exchange_send(). */
+#include "examples/lab/lab.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct exchange *exchange = handle->data;
+
+    for (size_t i = 0; i < exchange->held_header_count; i++) {
+        free((char *)(uintptr_t)exchange->held_headers[i].name.start);
+        free((char *)(uintptr_t)exchange->held_headers[i].value.start);
+    }
+    free(exchange->held_headers);
+    free(exchange->held_body);
+    free(exchange->path);
+    free(exchange);
+}
+
+static void exchange_end(struct exchange *exchange)
+{
+    LIST_REMOVE(exchange, link);
+    uv_close((uv_handle_t *)&exchange->timer, on_timer_closed);
+}
+
+/* The whole answer's head, and only half of its body; half of the head where there is no body. */
+static void send_truncated(struct exchange *exchange, int status,
+                           const struct server_header *headers, size_t count, struct text body)
+{
+    struct buffer raw;
+    size_t keep;
+
+    buffer_init(&raw, body.size + 65536);
+    buffer_printf(&raw, "HTTP/1.1 %d %s\r\n", status, http_status_phrase(status));
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(&raw, "%.*s: %.*s\r\n", TEXT_ARG(headers[i].name),
+                      TEXT_ARG(headers[i].value));
+    buffer_printf(&raw, "Content-Length: %zu\r\n\r\n", body.size);
+    keep = body.size ? raw.size + body.size / 2 : raw.size / 2;
+    buffer_append(&raw, body);
+    server_reply_raw(exchange->call, text_part(buffer_text(&raw), 0, keep));
+    buffer_clear(&raw);
+}
+
+static struct record *record_of(struct exchange *exchange)
+{
+    return requests_find(&exchange->lab->requests, exchange->number);
+}
+
+static void exchange_send(struct exchange *exchange, int status,
+                          const struct server_header *headers, size_t count, struct text body)
+{
+    struct record *record = record_of(exchange);
+
+    if (exchange->fault.kind == FAULT_TRUNCATE) {
+        send_truncated(exchange, status, headers, count, body);
+    } else {
+        if (record)
+            record->status = status;
+        server_reply(exchange->call, status, headers, count, body);
+    }
+    exchange_end(exchange);
+}
+
+static void exchange_send_fault(struct exchange *exchange)
+{
+    const struct fault *fault = &exchange->fault;
+    const char *type = "application/json";
+    char *body = fault_body(exchange, &type);
+    char seconds[24];
+    struct server_header headers[2] = {{TEXT("Content-Type"), text_of(type)}};
+
+    snprintf(seconds, sizeof(seconds), "%lld", (long long)fault->retry_after);
+    headers[1] = (struct server_header){TEXT("Retry-After"), text_of(seconds)};
+    exchange_send(exchange, fault->status, headers, fault->retry_after >= 0 ? 2 : 1, text_of(body));
+    free(body);
+}
+
+static void exchange_reset(struct exchange *exchange)
+{
+    server_reset(exchange->call);
+    exchange_end(exchange);
+}
+
+static void on_delay_before(uv_timer_t *timer)
+{
+    struct exchange *exchange = timer->data;
+
+    world_settle(&exchange->lab->world, now_ms());
+    exchange->handle(exchange);
+}
+
+static void on_delay_after(uv_timer_t *timer)
+{
+    struct exchange *exchange = timer->data;
+
+    exchange_send(exchange, exchange->held_status, exchange->held_headers,
+                  exchange->held_header_count,
+                  (struct text){exchange->held_body, exchange->held_body_size});
+}
+
+static void exchange_hold(struct exchange *exchange, int status,
+                          const struct server_header *headers, size_t count, struct text body)
+{
+    exchange->held_status = status;
+    exchange->held_headers = calloc(count + 1, sizeof(*headers));
+    exchange->held_body = text_copy(body);
+    exchange->held_body_size = exchange->held_body ? body.size : 0;
+    for (size_t i = 0; exchange->held_headers && i < count; i++) {
+        exchange->held_headers[i] =
+            (struct server_header){{text_copy(headers[i].name), headers[i].name.size},
+                                   {text_copy(headers[i].value), headers[i].value.size}};
+        exchange->held_header_count++;
+    }
+    uv_timer_start(&exchange->timer, on_delay_after, exchange->fault.delay_ms, 0);
+}
+
+void exchange_reply(struct exchange *exchange, int status, const struct server_header *headers,
+                    size_t count, struct text body)
+{
+    enum fault_kind kind = exchange->fault.is_after ? exchange->fault.kind : FAULT_NONE;
+
+    if (kind == FAULT_RESET)
+        exchange_reset(exchange);
+    else if (kind == FAULT_STATUS)
+        exchange_send_fault(exchange);
+    else if (kind == FAULT_DELAY)
+        exchange_hold(exchange, status, headers, count, body);
+    else
+        exchange_send(exchange, status, headers, count, body);
+}
+
+void exchange_reply_json(struct exchange *exchange, int status, const struct server_header *headers,
+                         size_t count, json_t *json)
+{
+    struct server_header all[ARM_HEADERS_MAX + 1];
+    char *body = json ? json_dump_short(json) : NULL;
+
+    json_decref(json);
+    if (count > ARM_HEADERS_MAX)
+        count = ARM_HEADERS_MAX;
+    for (size_t i = 0; i < count; i++)
+        all[i] = headers[i];
+    all[count] =
+        (struct server_header){TEXT("Content-Type"), TEXT("application/json; charset=utf-8")};
+    if (body)
+        exchange_reply(exchange, status, all, count + 1, text_of(body));
+    else
+        exchange_reply(exchange, 500, NULL, 0, TEXT("out of memory"));
+    free(body);
+}
+
+void exchange_reply_text(struct exchange *exchange, int status, const char *text)
+{
+    const struct server_header type = {TEXT("Content-Type"), TEXT("text/plain; charset=utf-8")};
+
+    exchange_reply(exchange, status, &type, 1, text_of(text));
+}
+
+void exchange_caller(struct exchange *exchange, struct text caller)
+{
+    struct record *record = record_of(exchange);
+
+    if (record)
+        snprintf(record->caller, sizeof(record->caller), "%.*s", TEXT_ARG(caller));
+}
+
+bool exchange_method_is(const struct exchange *exchange, const char *method)
+{
+    return text_is(exchange->request->method, method);
+}
+
+static struct exchange *exchange_new(struct lab *lab, enum target target, struct server_call *call,
+                                     const struct server_request *request)
+{
+    struct exchange *exchange = calloc(1, sizeof(*exchange));
+    struct buffer path;
+
+    if (!exchange)
+        return NULL;
+    buffer_init(&path, 65536);
+    if (buffer_append_percent_decoded(&path, request->path))
+        exchange->path = buffer_take(&path);
+    if (!exchange->path) {
+        buffer_clear(&path);
+        free(exchange);
+        return NULL;
+    }
+    exchange->lab = lab;
+    exchange->target = target;
+    exchange->call = call;
+    exchange->request = request;
+    uv_timer_init(&lab->loop, &exchange->timer);
+    exchange->timer.data = exchange;
+    LIST_INSERT_HEAD(&lab->exchanges, exchange, link);
+    return exchange;
+}
+
+void exchange_begin(struct lab *lab, enum target target, struct server_call *call,
+                    const struct server_request *request, void (*handle)(struct exchange *))
+{
+    struct exchange *exchange = exchange_new(lab, target, call, request);
+    struct record *record;
+
+    if (!exchange) {
+        server_reply(call, 400, NULL, 0, TEXT("a path that cannot be read\n"));
+        return;
+    }
+    if (target == TARGET_ARM &&
+        text_matches(text_of(exchange->path), TEXT("*/providers/microsoft.insights/*")))
+        exchange->target = TARGET_ACTIVITY;
+    exchange->handle = handle;
+    exchange->number =
+        requests_add(&lab->requests, exchange->target, request->method, text_of(exchange->path));
+    exchange->fault =
+        fault_take(&lab->faults, exchange->target, request->method, text_of(exchange->path));
+    exchange->is_stale = exchange->fault.kind == FAULT_STALE;
+    record = record_of(exchange);
+    if (record)
+        record->fault = exchange->fault.kind;
+    world_settle(&lab->world, now_ms());
+    if (exchange->fault.is_after || exchange->fault.kind == FAULT_NONE ||
+        exchange->fault.kind == FAULT_STALE || exchange->fault.kind == FAULT_TRUNCATE)
+        handle(exchange);
+    else if (exchange->fault.kind == FAULT_STATUS)
+        exchange_send_fault(exchange);
+    else if (exchange->fault.kind == FAULT_RESET)
+        exchange_reset(exchange);
+    else
+        uv_timer_start(&exchange->timer, on_delay_before, exchange->fault.delay_ms, 0);
+}
+
+void exchanges_drop(struct lab *lab)
+{
+    struct exchange *exchange;
+
+    while ((exchange = LIST_FIRST(&lab->exchanges)))
+        exchange_reset(exchange);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The metadata of secrets on a mount of KV version 2: everything but the values. */
+#include "examples/lab/lab.h"
+
+#include <stdio.h>
+
+/* `current`: as of which version; the lab can pretend that the last write has not arrived yet. */
+static json_t *metadata_json(const struct kv_secret *secret, unsigned current)
+{
+    json_t *versions = json_object();
+    const char *updated = secret->updated_time;
+    unsigned oldest = 0;
+
+    for (unsigned i = 0; i < current; i++) {
+        const struct kv_version *version = &secret->versions[i];
+        char number[16];
+
+        if (version->is_pruned)
+            continue;
+        if (i && secret->versions[i - 1].is_pruned)
+            oldest = i + 1;
+        snprintf(number, sizeof(number), "%u", i + 1);
+        json_object_set_new(versions, number,
+                            json_pack("{s:s, s:s, s:b}", "created_time", version->created_time,
+                                      "deletion_time", version->deletion_time, "destroyed",
+                                      version->is_destroyed));
+    }
+    if (current && current < secret->current)
+        updated = secret->versions[current - 1].created_time;
+    return json_pack("{s:b, s:s, s:i, s:i, s:O?, s:s, s:i, s:b, s:i, s:s, s:o}", "cas_required",
+                     secret->cas_required, "created_time", secret->created_time,
+                     "current_metadata_version", 0, "current_version", (int)current,
+                     "custom_metadata", secret->custom_metadata, "delete_version_after", "0s",
+                     "max_versions", (int)secret->max_versions, "metadata_cas_required", 0,
+                     "oldest_version", (int)oldest, "updated_time", updated, "versions", versions);
+}
+
+static void read_metadata(struct vault_call *call, const struct kv_secret *secret)
+{
+    unsigned current;
+
+    if (!secret) {
+        vault_error(call, 404, NULL);
+        return;
+    }
+    current = secret->current;
+    if (call->exchange->is_stale && current > 1)
+        current--;
+    vault_reply_data(call, 200, metadata_json(secret, current), NULL);
+}
+
+static void write_metadata(struct vault_call *call, struct kv_mount *mount, struct text path)
+{
+    const json_t *cas_required = json_object_get(call->body, "cas_required");
+    json_t *custom = json_object_get(call->body, "custom_metadata");
+    int64_t max_versions = json_integer_at(call->body, "max_versions", -1);
+    struct kv_secret *secret;
+
+    if (json_object_get(call->body, "delete_version_after")) {
+        vault_error(call, 400, "delete_version_after is not supported by the lab");
+        return;
+    }
+    secret = kv_find_or_add(mount, path);
+    if (!secret) {
+        vault_error(call, 500, "internal error");
+        return;
+    }
+    if (max_versions >= 0)
+        secret->max_versions = (unsigned)max_versions;
+    if (json_is_boolean(cas_required))
+        secret->cas_required = json_is_true(cas_required);
+    if (json_is_object(custom)) {
+        json_decref(secret->custom_metadata);
+        secret->custom_metadata = json_incref(custom);
+    }
+    timestamp_now(secret->updated_time);
+    vault_no_content(call);
+}
+
+void kv_metadata_handle(struct vault_call *call, struct kv_mount *mount, struct text path)
+{
+    struct kv_secret *secret = kv_find(mount, path);
+    bool is_post = vault_method_is(call, "POST") || vault_method_is(call, "PATCH");
+
+    if (vault_method_is(call, "LIST")) {
+        json_t *names = vault_may(call, "list") ? kv_list(mount, path) : NULL;
+
+        if (!vault_may(call, "list"))
+            vault_denied(call);
+        else if (names)
+            vault_reply_data(call, 200, json_pack("{s:o}", "keys", names), NULL);
+        else
+            vault_error(call, 404, NULL);
+    } else if (vault_method_is(call, "GET")) {
+        if (vault_may(call, "read"))
+            read_metadata(call, secret);
+        else
+            vault_denied(call);
+    } else if (is_post) {
+        if (vault_may(call, "update"))
+            write_metadata(call, mount, path);
+        else
+            vault_denied(call);
+    } else if (vault_method_is(call, "DELETE")) {
+        if (!vault_may(call, "delete")) {
+            vault_denied(call);
+            return;
+        }
+        if (secret)
+            kv_remove(mount, secret);
+        vault_no_content(call);
+    } else {
+        vault_error(call, 405, NULL);
+    }
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data of secrets on a mount of KV version 2: reads of one version, check-and-set writes, merge
+ * patches, soft deletion and its undoing, destruction. The shapes are those that OpenBao 2.7.2 was
+ * seen to answer. */
+#include "examples/lab/lab.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXACT_MAX ((json_int_t)1 << 53)
+
+static const char wrong_form[] =
+    "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API "
+    "endpoints to use. If using the Vault CLI, use 'vault kv' for this operation.";
+
+static json_t *version_json(const struct kv_secret *secret, unsigned number)
+{
+    const struct kv_version *version = &secret->versions[number - 1];
+
+    return json_pack("{s:s, s:O?, s:s, s:b, s:i}", "created_time", version->created_time,
+                     "custom_metadata", secret->custom_metadata, "deletion_time",
+                     version->deletion_time, "destroyed", version->is_destroyed, "version",
+                     (int)number);
+}
+
+/* The real engine keeps numbers as doubles. */
+static json_t *as_stored(json_t *json)
+{
+    const char *name;
+    json_t *member, *copy;
+    size_t index;
+
+    if (json_is_object(json)) {
+        copy = json_object();
+        json_object_foreach(json, name, member) json_object_set_new(copy, name, as_stored(member));
+        return copy;
+    }
+    if (json_is_array(json)) {
+        copy = json_array();
+        json_array_foreach(json, index, member) json_array_append_new(copy, as_stored(member));
+        return copy;
+    }
+    if (json_is_integer(json) && llabs(json_integer_value(json)) > EXACT_MAX)
+        return json_integer((json_int_t)(double)json_integer_value(json));
+    if (json_is_real(json) && fabs(json_real_value(json)) < (double)EXACT_MAX &&
+        fabs(json_real_value(json) - trunc(json_real_value(json))) <= 0.0)
+        return json_integer((json_int_t)json_real_value(json));
+    return json_incref(json);
+}
+
+/* ---- reading ---- */
+
+static void read_data(struct vault_call *call, const struct kv_secret *secret)
+{
+    char *wanted = server_parameter(call->exchange->request->query, "version", false);
+    unsigned current = secret ? secret->current : 0, number;
+    char *end = NULL;
+    long asked = wanted ? strtol(wanted, &end, 10) : 0;
+    bool is_number = !wanted || (*wanted && !*end);
+    const struct kv_version *version;
+
+    free(wanted);
+    if (!is_number) {
+        vault_error(call, 400, "error converting input for field \"version\": not a number");
+        return;
+    }
+    if (call->exchange->is_stale && current > 1)
+        current--;
+    number = asked <= 0 ? current : asked > (long)current ? 0 : (unsigned)asked;
+    if (!number || secret->versions[number - 1].is_pruned) {
+        vault_error(call, 404, NULL);
+        return;
+    }
+    version = &secret->versions[number - 1];
+    if (version->is_destroyed || kv_is_deleted(version))
+        vault_reply_data(call, 404,
+                         json_pack("{s:n, s:o}", "data", "metadata", version_json(secret, number)),
+                         NULL);
+    else
+        vault_reply_data(call, 200,
+                         json_pack("{s:O, s:o}", "data", version->data, "metadata",
+                                   version_json(secret, number)),
+                         NULL);
+}
+
+/* ---- writing ---- */
+
+enum cas { CAS_ABSENT, CAS_GIVEN, CAS_BROKEN };
+
+/* Decoded as weakly as the real one does it. */
+static enum cas read_cas(const json_t *body, int64_t *ret)
+{
+    const json_t *cas = json_at(body, "options.cas");
+
+    *ret = 0;
+    if (!cas)
+        return CAS_ABSENT;
+    if (json_is_integer(cas)) {
+        *ret = json_integer_value(cas);
+    } else if (json_is_string(cas)) {
+        const char *text = json_string_value(cas);
+        char *end;
+
+        *ret = strtoll(text, &end, 10);
+        return *end ? CAS_BROKEN : CAS_GIVEN;
+    } else if (json_is_boolean(cas)) {
+        *ret = json_is_true(cas);
+    } else if (!json_is_null(cas)) {
+        return CAS_BROKEN;
+    }
+    return CAS_GIVEN;
+}
+
+/* Answers the call and returns false when the write must not happen. */
+static bool cas_allows(struct vault_call *call, const struct kv_secret *secret)
+{
+    int64_t expected;
+    enum cas cas = read_cas(call->body, &expected);
+
+    if (cas == CAS_BROKEN)
+        vault_error(call, 400, "error parsing check-and-set parameter");
+    else if (cas == CAS_ABSENT && secret && secret->cas_required)
+        vault_error(call, 400, "check-and-set parameter required for this call");
+    else if (cas == CAS_GIVEN && expected != (secret ? (int64_t)secret->current : 0))
+        vault_error(call, 400, "check-and-set parameter did not match the current version");
+    else
+        return true;
+    return false;
+}
+
+/* Fills `text` with a warning and returns it, or NULL when every member is known. */
+static const char *unknown_members(const json_t *body, char *text, size_t size)
+{
+    const char *name, *sep = "";
+    json_t *value;
+    size_t used = (size_t)snprintf(text, size, "Endpoint ignored these unrecognized parameters: [");
+
+    json_object_foreach((json_t *)(uintptr_t)body, name, value)
+    {
+        if (!strcmp(name, "data") || !strcmp(name, "options") || !strcmp(name, "version"))
+            continue;
+        if (used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", sep, name);
+        sep = " ";
+    }
+    if (!*sep)
+        return NULL;
+    if (used < size)
+        snprintf(text + used, size - used, "]");
+    return text;
+}
+
+static void store(struct vault_call *call, struct kv_mount *mount, struct text path, json_t *data)
+{
+    char text[256];
+    struct kv_secret *secret = kv_find_or_add(mount, path);
+
+    if (!secret)
+        json_decref(data);
+    if (secret && kv_write(secret, data))
+        vault_reply_data(call, 200, version_json(secret, secret->current),
+                         unknown_members(call->body, text, sizeof(text)));
+    else
+        vault_error(call, 500, "internal error");
+}
+
+static void write_data(struct vault_call *call, struct kv_mount *mount, struct text path)
+{
+    json_t *data = json_object_get(call->body, "data");
+
+    if (!cas_allows(call, kv_find(mount, path)))
+        return;
+    if (!data)
+        vault_error(call, 400, "no data provided");
+    else if (!json_is_object(data) && !json_is_null(data))
+        vault_error(
+            call, 400,
+            "error converting input for field \"data\": '' expected a map, got another type");
+    else
+        store(call, mount, path, as_stored(data));
+}
+
+/* RFC 7396. */
+static void merge(json_t *into, const json_t *patch)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)patch, name, value)
+    {
+        json_t *old = json_object_get(into, name);
+
+        if (json_is_null(value)) {
+            json_object_del(into, name);
+        } else if (json_is_object(value)) {
+            if (!json_is_object(old)) {
+                old = json_object();
+                json_object_set_new(into, name, old);
+            }
+            merge(old, value);
+        } else {
+            json_object_set_new(into, name, as_stored(value));
+        }
+    }
+}
+
+static void patch_data(struct vault_call *call, struct kv_mount *mount, struct text path)
+{
+    struct kv_secret *secret = kv_find(mount, path);
+    const struct server_header json_type = {TEXT("Content-Type"), TEXT("application/json")};
+    struct text type = server_header(call->exchange->request, "Content-Type"), rest = type,
+                word = {0};
+    const json_t *patch = json_object_get(call->body, "data");
+    const struct kv_version *version;
+    char text[256];
+    json_t *data;
+
+    if (text_split(&rest, ';', &word))
+        word = text_trim(word);
+    if (!type.size) {
+        vault_error(call, 400, "mime: no media type");
+    } else if (!text_equal_ignoring_case(word, TEXT("application/merge-patch+json"))) {
+        snprintf(text, sizeof(text),
+                 "PATCH requires Content-Type of application/merge-patch+json, "
+                 "provided %.*s",
+                 TEXT_ARG(type));
+        vault_error(call, 415, text);
+    } else if (!patch) {
+        vault_error(call, 400, "no data provided");
+    } else if (!json_is_object(patch)) {
+        vault_error(
+            call, 400,
+            "error converting input for field \"data\": '' expected a map, got another type");
+    } else if (!secret || !secret->current) {
+        exchange_reply(call->exchange, 404, &json_type, 1, TEXT(""));
+    } else if (cas_allows(call, secret)) {
+        version = &secret->versions[secret->current - 1];
+        if (version->is_destroyed || kv_is_deleted(version)) {
+            vault_reply_data(call, 404, version_json(secret, secret->current), NULL);
+        } else if (!json_is_object(version->data)) {
+            vault_error(call, 500, "resource does not exist");
+        } else {
+            data = json_deep_copy(version->data);
+            merge(data, patch);
+            store(call, mount, path, data);
+        }
+    }
+}
+
+/* ---- deleting ---- */
+
+enum removal { REMOVAL_DELETE, REMOVAL_UNDELETE, REMOVAL_DESTROY };
+
+static void remove_version(struct kv_secret *secret, int64_t number, enum removal removal)
+{
+    struct kv_version *version;
+
+    if (!secret || number < 1 || number > (int64_t)secret->current)
+        return;
+    version = &secret->versions[number - 1];
+    if (version->is_destroyed || version->is_pruned)
+        return;
+    if (removal == REMOVAL_UNDELETE) {
+        version->deletion_time[0] = '\0';
+    } else if (removal == REMOVAL_DELETE) {
+        if (!version->deletion_time[0])
+            timestamp_now(version->deletion_time);
+    } else {
+        version->is_destroyed = true;
+        json_decref(version->data);
+        version->data = NULL;
+    }
+}
+
+static void remove_versions(struct vault_call *call, struct kv_secret *secret, enum removal removal)
+{
+    const json_t *versions = json_object_get(call->body, "versions"), *version;
+    size_t index;
+
+    if (!vault_method_is(call, "POST")) {
+        vault_error(call, 405, "1 error occurred:\n\t* unsupported operation\n\n");
+    } else if (!vault_may(call, "update")) {
+        vault_denied(call);
+    } else if (!json_is_array(versions) || json_array_size(versions) == 0) {
+        vault_error(call, 400, "No version number provided");
+    } else {
+        json_array_foreach(versions, index, version)
+            remove_version(secret, json_integer_value(version), removal);
+        vault_no_content(call);
+    }
+}
+
+/* ---- the way there ---- */
+
+static void data_handle(struct vault_call *call, struct kv_mount *mount, struct text path)
+{
+    bool has_slash = text_ends_with(path, TEXT("/"));
+    struct text bare = text_part(path, 0, has_slash ? path.size - 1 : path.size);
+    struct kv_secret *secret = kv_find(mount, bare);
+
+    if (vault_method_is(call, "GET")) {
+        if (!vault_may(call, "read"))
+            vault_denied(call);
+        else if (has_slash && secret)
+            vault_error(call, 500, "1 error occurred:\n\t* could not find version data\n\n");
+        else
+            read_data(call, secret);
+    } else if (vault_method_is(call, "POST")) {
+        if (!vault_may(call, secret ? "update" : "create"))
+            vault_denied(call);
+        else if (has_slash)
+            vault_error(call, 400, "cannot write to a path ending in '/'");
+        else
+            write_data(call, mount, bare);
+    } else if (vault_method_is(call, "PATCH")) {
+        if (vault_may(call, "patch"))
+            patch_data(call, mount, bare);
+        else
+            vault_denied(call);
+    } else if (vault_method_is(call, "DELETE")) {
+        if (!vault_may(call, "delete")) {
+            vault_denied(call);
+            return;
+        }
+        if (secret)
+            remove_version(secret, secret->current, REMOVAL_DELETE);
+        vault_no_content(call);
+    } else {
+        vault_error(call, 405, NULL);
+    }
+}
+
+void kv_v2_handle(struct vault_call *call, struct kv_mount *mount, struct text path)
+{
+    struct text rest = path, operation = {0};
+
+    text_split(&rest, '/', &operation);
+    if (text_is(operation, "metadata") && (rest.size || vault_method_is(call, "LIST")))
+        kv_metadata_handle(call, mount, rest);
+    else if (text_is(operation, "config") && !rest.size && vault_method_is(call, "GET"))
+        vault_reply_data(call, 200,
+                         json_pack("{s:b, s:s, s:i}", "cas_required", 0, "delete_version_after",
+                                   "0s", "max_versions", 0),
+                         NULL);
+    else if (text_is(operation, "data") && vault_method_is(call, "LIST"))
+        vault_error(call, 405, "1 error occurred:\n\t* unsupported operation\n\n");
+    else if (text_is(operation, "data") && rest.size)
+        data_handle(call, mount, rest);
+    else if (text_is(operation, "delete") && rest.size)
+        remove_versions(call, kv_find(mount, rest), REMOVAL_DELETE);
+    else if (text_is(operation, "undelete") && rest.size)
+        remove_versions(call, kv_find(mount, rest), REMOVAL_UNDELETE);
+    else if (text_is(operation, "destroy") && rest.size)
+        remove_versions(call, kv_find(mount, rest), REMOVAL_DESTROY);
+    else if (!vault_may(call, "read"))
+        vault_denied(call);
+    else
+        vault_reply_data(call, 404, NULL,
+                         text_is(operation, "data")
+                             ? "Non-listing operations on the root of a K/V v2 "
+                               "mount are not supported."
+                             : wrong_form);
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keydrift-lab: Azure and Vault in one process, small and honest, so that nobody needs an account
+ * to try keydrift or to test it.
+ *
+ * The idea: a listener turns each request into a `struct exchange`, which is recorded, may be
+ * spoilt by a fault, and is answered exactly once through exchange_reply(). The services (entra,
+ * imds, arm, activity, scoring, vault) only look at the exchange and at the world. Nothing here is
+ * meant to be safe: it tells its keys to whoever asks its control listener, which is why it binds
+ * loopback only.
+ */
+#ifndef EXAMPLES_LAB_LAB_H
+#define EXAMPLES_LAB_LAB_H
+
+#include "base/buffer.h"
+#include "base/failure.h"
+#include "base/text.h"
+#include "net/json.h"
+#include "net/server.h"
+
+#include <openssl/evp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#define LAB_TENANT         "72f9a1d0-0b5e-4c5a-9f43-1f2c5a7d1001"
+#define LAB_CLIENT_ID      "0b9c33f4-6f0e-4c8b-8f0d-5b6f5a7d1002"
+#define LAB_OBJECT_ID      "4e1f6a3c-2a57-4f6e-9d7b-3c8e5a7d1003"
+#define LAB_SUBSCRIPTION   "9d5c1b7e-8a46-4d0f-b2c3-7e1f5a7d1004"
+#define LAB_RESOURCE_GROUP "nachet-rg"
+#define LAB_WORKSPACE      "nachet-ml"
+#define LAB_LOCATION       "canadacentral"
+#define LAB_ENDPOINT       "nachet-swin"
+#define LAB_PROVIDER       "Microsoft.MachineLearningServices"
+#define LAB_ROLE           "keydrift"
+
+#define GUID_SIZE      37
+#define KEY_SIZE       33 /* 32 letters and digits, and NUL */
+#define TIMESTAMP_SIZE 36 /* "2026-01-01T00:00:00.123456789Z" and room */
+#define LAB_MAX_BODY   ((size_t)8 << 20)
+#define SLOTS          2
+#define REQUESTS_KEPT  20000
+
+struct lab;
+struct exchange;
+
+enum target {
+    TARGET_ENTRA,
+    TARGET_IMDS,
+    TARGET_ARM,
+    TARGET_SCORING,
+    TARGET_VAULT,
+    TARGET_ACTIVITY, /* lives on the ARM listener */
+    TARGETS
+};
+
+extern const char *const target_names[TARGETS];
+
+/* ---- time, chance, names (util.c)
+ * ----------------------------------------------------------------- */
+
+int64_t now_ms(void);
+/* RFC 3339, UTC, up to nine fraction digits, trailing zeros dropped. */
+void timestamp_now(char out[TIMESTAMP_SIZE]);
+void timestamp_at(int64_t at_ms, char out[TIMESTAMP_SIZE]);
+void guid_new(char out[GUID_SIZE]);
+/* `size` - 1 random letters and digits, and NUL. */
+void random_alphanumeric(char *out, size_t size);
+/* snprintf() into fresh memory to free(), or NULL. */
+must_use char *format_new(const char *format, ...) printf_like(1, 2);
+
+#define SEGMENTS_MAX 16
+struct segments {
+    struct text part[SEGMENTS_MAX];
+    size_t count; /* SEGMENTS_MAX + 1 when there were more */
+};
+/* Of "/a/b": "a", "b". A trailing slash gives an empty last part. */
+struct segments segments_of(struct text path);
+bool segment_is(const struct segments *segments, size_t index,
+                const char *word); /* ignoring case */
+
+/* Compact; real numbers as short as they can be without loss. NULL when out of memory. */
+must_use char *json_dump_short(const json_t *json);
+
+/* ---- the world (world.c): endpoints, their keys, changes under way
+ * --------------------------------- */
+
+struct endpoint {
+    char *name, *id; /* `id`: the ARM resource id */
+    char keys[SLOTS][256];
+    char before[SLOTS][256];      /* both keys, just before the last regeneration */
+    const struct change *pending; /* ARM's: one at a time */
+    char *copy_path, *copy_field;
+};
+
+/* One regeneration: under way until `due_at`, then applied, and kept for whoever polls it. */
+struct change {
+    SLIST_ENTRY(change) link;
+    char id[GUID_SIZE], correlation_id[GUID_SIZE], client_request_id[GUID_SIZE];
+    char caller[256];
+    struct endpoint *endpoint;
+    int slot;
+    char value[256];
+    int64_t started_at, due_at;
+    bool is_applied;
+};
+
+struct world {
+    struct endpoint *endpoints; /* sorted by name */
+    size_t count;
+    struct endpoint *first; /* the one that lab.json names */
+    SLIST_HEAD(, change) changes;
+    bool is_seeded;
+    uint64_t seed, drawn;
+    struct activity_log *log;
+};
+
+extern const char *const slot_names[SLOTS]; /* "primary", "secondary" */
+int slot_of(struct text name);              /* ignoring case; -1 for another word */
+
+/* Takes names that are valid and differ; `seed` NULL: keys nobody knows before. False when out of
+ * memory. */
+must_use bool world_init(struct world *world, char *const *names, size_t count,
+                         const uint64_t *seed);
+void world_clear(struct world *world);
+struct endpoint *world_find(const struct world *world, struct text name);
+/* Starts replacing one key, by `value` or, when that is empty, by a fresh one; it takes effect in
+ * the first world_settle() at or after `due_at`. NULL when out of memory. */
+struct change *world_regenerate(struct world *world, struct endpoint *endpoint, int slot,
+                                struct text value, int64_t due_at);
+const struct change *world_change(const struct world *world, struct text id);
+void world_settle(struct world *world, int64_t now);
+bool endpoint_name_is_valid(struct text name);
+
+/* ---- certificates and tokens (pki.c, jwt.c)
+ * -------------------------------------------------------- */
+
+struct pki {
+    char *ca_pem;
+    char *server_pem, *server_key_pem;
+    char *client_pem; /* key and self-signed certificate */
+    EVP_PKEY *signer; /* signs the access tokens */
+    char signer_id[17];
+};
+must_use bool pki_init(struct pki *pki, struct failure *why);
+void pki_clear(struct pki *pki);
+
+struct token_claims {
+    char audience[256], client_id[64], object_id[64], tenant[64];
+    int64_t expires_at; /* seconds */
+};
+/* An access token as Entra makes them, or NULL. */
+must_use char *jwt_issue(const struct pki *pki, const char *issuer, struct text audience,
+                         const char *client_id, int64_t now_s, int64_t lifetime_s);
+/* Signature and form only: what the claims mean is for the caller. */
+must_use bool jwt_verify(const struct pki *pki, struct text token, struct token_claims *ret);
+/* The signer's public key as a JWK, or NULL. */
+must_use json_t *jwt_jwk(const struct pki *pki);
+
+/* ---- faults (fault.c)
+ * ------------------------------------------------------------------------------ */
+
+enum fault_kind {
+    FAULT_NONE,
+    FAULT_STATUS,
+    FAULT_RESET,
+    FAULT_DELAY,
+    FAULT_TRUNCATE,
+    FAULT_STALE,
+    FAULT_KINDS
+};
+
+struct fault {
+    SLIST_ENTRY(fault) link;
+    enum target target;
+    enum fault_kind kind;
+    int status;
+    int64_t retry_after; /* seconds; -1: no header */
+    uint64_t delay_ms;
+    bool is_after; /* act first, then misbehave: the answer is lost, the deed is done */
+    uint64_t left; /* 0: until removed */
+    char *path, *method;
+};
+SLIST_HEAD(faults, fault);
+
+/* False with a sentence for the caller of POST /fault. */
+must_use bool fault_arm(struct faults *faults, const json_t *wish, struct failure *why);
+void faults_clear(struct faults *faults);
+/* The fault this request meets, by value; kind NONE when it meets none. Strings in it are not kept.
+ */
+struct fault fault_take(struct faults *faults, enum target target, struct text method,
+                        struct text path);
+const char *fault_kind_name(enum fault_kind kind);
+
+/* ---- requests and their answers (requests.c, exchange.c)
+ * -------------------------------------------- */
+
+struct record {
+    uint64_t number; /* 0: unused */
+    int64_t at;
+    enum target target;
+    char *method, *path;
+    int status; /* 0: no answer (yet) */
+    enum fault_kind fault;
+    char caller[64];
+};
+struct requests {
+    struct record *records; /* a ring of REQUESTS_KEPT */
+    uint64_t last;
+};
+must_use bool requests_init(struct requests *requests);
+void requests_clear(struct requests *requests);
+/* NULL only when the number has left the ring. */
+struct record *requests_find(struct requests *requests, uint64_t number);
+/* The number of the new record. */
+uint64_t requests_add(struct requests *requests, enum target target, struct text method,
+                      struct text path);
+must_use json_t *requests_since(struct requests *requests, uint64_t since);
+
+struct exchange {
+    LIST_ENTRY(exchange) link;
+    struct lab *lab;
+    struct server_call *call;
+    const struct server_request *request;
+    enum target target;
+    uint64_t number;
+    char *path; /* percent-decoded */
+    struct fault fault;
+    bool is_stale;
+    void (*handle)(struct exchange *exchange);
+    uv_timer_t timer;
+    /* What a delayed answer will be, when the deed comes before the delay. */
+    int held_status;
+    struct server_header *held_headers;
+    size_t held_header_count;
+    char *held_body;
+    size_t held_body_size;
+};
+
+/* Takes a request from a listener: records it, meets faults, calls `handle`. */
+void exchange_begin(struct lab *lab, enum target target, struct server_call *call,
+                    const struct server_request *request, void (*handle)(struct exchange *));
+/* Each of these ends the exchange. Texts are copied. */
+void exchange_reply(struct exchange *exchange, int status, const struct server_header *headers,
+                    size_t count, struct text body);
+/* Takes `json`; NULL becomes a 500. `headers` need no Content-Type. */
+void exchange_reply_json(struct exchange *exchange, int status, const struct server_header *headers,
+                         size_t count, json_t *json);
+void exchange_reply_text(struct exchange *exchange, int status, const char *text);
+/* Whoever asked, for /requests: a name or an id, never a secret. */
+void exchange_caller(struct exchange *exchange, struct text caller);
+bool exchange_method_is(const struct exchange *exchange, const char *method);
+/* Ends whatever waits for a timer. */
+void exchanges_drop(struct lab *lab);
+
+/* ---- the services: each answers every exchange it is given
+ * ------------------------------------------- */
+
+void entra_handle(struct exchange *exchange);
+void imds_handle(struct exchange *exchange);
+void arm_handle(struct exchange *exchange); /* and the Activity Log */
+void scoring_handle(struct exchange *exchange);
+void vault_handle(struct exchange *exchange);
+void control_handle(struct lab *lab, struct server_call *call,
+                    const struct server_request *request);
+
+/* The body a service would send with this status when it fails; `type` gets its Content-Type. To
+ * free(). */
+must_use char *fault_body(const struct exchange *exchange, const char **type);
+
+/* Whom a token may be for: our own ARM address by any loopback name, or Azure's. */
+bool arm_audience_is_ours(const struct lab *lab, struct text audience);
+/* ARM's error envelope with ARM's headers. */
+void arm_error(struct exchange *exchange, int status, const char *code, const char *format, ...)
+    printf_like(4, 5);
+void arm_reply(struct exchange *exchange, int status, const struct server_header *headers,
+               size_t count, json_t *json);
+#define ARM_HEADERS_MAX 16
+/* What lies behind ARM's front door (arm_endpoints.c). */
+void arm_endpoints_handle(struct exchange *exchange, const struct segments *segments,
+                          const char *version);
+void arm_operation_handle(struct exchange *exchange, const struct segments *segments,
+                          const char *version);
+
+/* Activity Log (activity.c). */
+struct activity_log;
+must_use struct activity_log *activity_log_new(uint64_t delay_ms);
+void activity_log_free(struct activity_log *log);
+/* Two events a change: started, and succeeded. */
+void activity_log_add(struct activity_log *log, const struct change *change, bool is_end);
+void activity_handle(struct exchange *exchange);
+
+/* ---- Vault (vault_*.c)
+ * ------------------------------------------------------------------------------- */
+
+struct vault_token {
+    LIST_ENTRY(vault_token) link;
+    char id[32], accessor[32];
+    const char *display_name, *path; /* "approle", "auth/approle/login" */
+    bool is_root, is_renewable;
+    int64_t created_at, expires_at; /* ms; expires_at 0: never */
+    int64_t ttl_s, max_ttl_s;       /* 0: no limit */
+    /* A wrapping token: what it wraps. */
+    char *wrapped_body, *creation_path;
+};
+
+struct kv_version {
+    char created_time[TIMESTAMP_SIZE], deletion_time[TIMESTAMP_SIZE];
+    bool is_destroyed, is_pruned;
+    json_t *data; /* an object or null */
+};
+struct kv_secret {
+    char *path;
+    char created_time[TIMESTAMP_SIZE], updated_time[TIMESTAMP_SIZE];
+    struct kv_version *versions; /* [0] is version 1 */
+    unsigned current, max_versions;
+    bool cas_required;
+    json_t *custom_metadata;
+    json_t *plain; /* the fields, on a mount of version 1 */
+};
+struct kv_mount {
+    const char *name;
+    int version;
+    struct kv_secret **secrets; /* sorted by path */
+    size_t count, capacity;
+};
+#define KV_MOUNTS 2
+
+struct vault {
+    struct kv_mount mounts[KV_MOUNTS];
+    LIST_HEAD(, vault_token) tokens;
+    SLIST_HEAD(, secret_id) secret_ids;
+    char role_id[GUID_SIZE], cluster_id[GUID_SIZE];
+    int64_t role_ttl_s, role_max_ttl_s;
+    unsigned failed_logins;
+    int64_t locked_until;
+};
+
+struct vault_call {
+    struct exchange *exchange;
+    struct vault *vault;
+    struct vault_token *token; /* NULL: none, or none we know */
+    struct text path;          /* without "/v1/" */
+    struct text method;        /* PUT is POST; GET with list=true is LIST */
+    json_t *body;              /* an object, or NULL when there is none */
+};
+
+must_use bool vault_init(struct vault *vault, char *root_token, size_t size);
+void vault_clear(struct vault *vault);
+bool vault_method_is(const struct vault_call *call, const char *method);
+
+/* Answers (vault_reply.c). Each ends the call's exchange; the call itself stays its caller's.
+ * `data` and `auth` are taken; NULL is null. A 200 is wrapped when the request asks for it. */
+void vault_reply_data(struct vault_call *call, int status, json_t *data, const char *warning);
+void vault_reply_lease(struct vault_call *call, json_t *data, int64_t lease_s);
+void vault_reply_auth(struct vault_call *call, json_t *auth, const char *warning);
+void vault_reply_json(struct vault_call *call, int status, json_t *json);
+void vault_error(struct vault_call *call, int status, const char *text); /* NULL: an empty list */
+void vault_no_content(struct vault_call *call);
+void vault_denied(struct vault_call *call);          /* by policy */
+void vault_no_token(struct vault_call *call);        /* no token, or a dead one */
+void vault_wrapping_handle(struct vault_call *call); /* sys/wrapping/... */
+/* "60", "90s", "1h30m", "1d", or the number 60. */
+must_use bool vault_seconds(struct text text, int64_t *ret);
+
+/* Who may do what (vault_policy.c). Words as of sys/capabilities-self, sorted. */
+must_use json_t *vault_capabilities(const struct vault_token *token, struct text path);
+bool vault_may(const struct vault_call *call, const char *capability);
+
+/* Logins and tokens (vault_auth.c). */
+struct vault_token *vault_token_find(struct vault *vault, struct text id);
+must_use struct vault_token *vault_token_new(struct vault *vault, const char *display_name,
+                                             const char *path, int64_t ttl_s, int64_t max_ttl_s);
+void vault_token_drop(struct vault_token *token);
+void vault_auth_handle(struct vault_call *call); /* auth/... */
+void vault_secret_ids_clear(struct vault *vault);
+/* A secret id for the role, as the API gives them out; false when out of memory. */
+must_use bool vault_secret_id_new(struct vault *vault, char out[GUID_SIZE]);
+
+/* Secrets (kv_store.c, kv_v2.c, kv_v1.c). */
+struct kv_mount *kv_mount_of(struct vault *vault, struct text path);
+struct kv_secret *kv_find(const struct kv_mount *mount, struct text path);
+must_use struct kv_secret *kv_find_or_add(struct kv_mount *mount, struct text path);
+void kv_remove(struct kv_mount *mount, struct kv_secret *secret);
+/* A new version; takes `data`. False when out of memory. */
+must_use bool kv_write(struct kv_secret *secret, json_t *data);
+/* The names right below `prefix`, folders with a slash; NULL when there are none. */
+must_use json_t *kv_list(const struct kv_mount *mount, struct text prefix);
+void kv_clear(struct kv_mount *mount);
+void kv_v1_handle(struct vault_call *call, struct kv_mount *mount, struct text path);
+void kv_v2_handle(struct vault_call *call, struct kv_mount *mount, struct text path);
+void kv_metadata_handle(struct vault_call *call, struct kv_mount *mount, struct text path);
+/* Sets version 1 of a secret of mount "kv"; takes `data`. */
+must_use bool kv_seed(struct vault *vault, const char *path, json_t *data);
+/* Deleted, with a time that has come. */
+bool kv_is_deleted(const struct kv_version *version);
+
+/* ---- the whole (main.c, options.c, files.c)
+ * ---------------------------------------------------------------------- */
+
+struct lab_options {
+    char *directory, *config_file;
+    long endpoints; /* 0: not given */
+    bool has_seed;
+    uint64_t seed, activity_delay_ms, operation_time_ms;
+};
+
+enum listener {
+    LISTENER_ENTRA,
+    LISTENER_IMDS,
+    LISTENER_ARM,
+    LISTENER_SCORING,
+    LISTENER_VAULT,
+    LISTENER_CONTROL,
+    LISTENERS
+};
+
+struct lab {
+    uv_loop_t loop;
+    struct lab_options options;
+    struct pki pki;
+    struct world world;
+    struct vault vault;
+    struct faults faults;
+    struct requests requests;
+    LIST_HEAD(, exchange) exchanges;
+    struct server *servers[LISTENERS];
+    struct listener_context {
+        struct lab *lab;
+        enum listener listener;
+    } contexts[LISTENERS];
+    uv_signal_t interrupt, terminate;
+    bool is_closing;
+    char client_secret[41], federated_token[257], vault_token[32], secret_id[GUID_SIZE];
+};
+
+enum options_outcome {
+    OPTIONS_RUN,
+    OPTIONS_DONE, /* --help, --version: exit 0 */
+    OPTIONS_WRONG /* said why on standard error: exit 2 */
+};
+enum options_outcome options_read(struct lab_options *options, int argc, const char **argv);
+void options_clear(struct lab_options *options);
+
+/* Names of endpoints for `options`, to free() one by one; NULL with `why`. */
+must_use char **files_endpoint_names(const struct lab_options *options, size_t *count,
+                                     struct failure *why);
+/* Makes the directory and turns options.directory into an absolute path; false with `why` when it
+ * cannot be used. */
+must_use bool files_prepare(struct lab_options *options, struct failure *why);
+must_use bool files_write(const struct lab *lab, struct failure *why);
+
+#endif

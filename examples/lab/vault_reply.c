@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The forms of Vault's answers, and response wrapping, which is a matter of form as well: a
+ * successful answer is put aside and a one-time token is handed out for it. */
+#include "examples/lab/lab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *envelope(json_t *data, int64_t lease_s, json_t *wrap_info, const char *warning,
+                        json_t *auth)
+{
+    char id[GUID_SIZE];
+    json_t *warnings = warning ? json_pack("[s]", warning) : json_null();
+
+    guid_new(id);
+    return json_pack("{s:s, s:s, s:b, s:I, s:o, s:o, s:o, s:o}", "request_id", wrap_info ? "" : id,
+                     "lease_id", "", "renewable", 0, "lease_duration", (json_int_t)lease_s, "data",
+                     data ? data : json_null(), "wrap_info", wrap_info ? wrap_info : json_null(),
+                     "warnings", warnings, "auth", auth ? auth : json_null());
+}
+
+bool vault_seconds(struct text text, int64_t *ret)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+    int64_t total = 0;
+    uint64_t number;
+
+    if (text_parse_u64(text, 315360000, &number)) {
+        *ret = (int64_t)number;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        const char *unit = text.size ? memchr(text.start, units[i].unit, text.size) : NULL;
+        size_t digits = unit ? (size_t)(unit - text.start) : 0;
+
+        if (!unit)
+            continue;
+        if (!text_parse_u64(text_part(text, 0, digits), 315360000, &number))
+            return false;
+        total += (int64_t)number * units[i].seconds;
+        text = text_part(text, digits + 1, text.size);
+    }
+    if (text.size)
+        return false;
+    *ret = total;
+    return true;
+}
+
+static json_t *wrap(struct vault_call *call, const char *body, int64_t ttl_s)
+{
+    struct vault_token *token = vault_token_new(call->vault, "wrapping", "", ttl_s, ttl_s);
+    char created[TIMESTAMP_SIZE];
+
+    if (!token)
+        return NULL;
+    token->wrapped_body = strdup(body);
+    token->creation_path = text_copy(call->path);
+    if (!token->wrapped_body || !token->creation_path) {
+        vault_token_drop(token);
+        return NULL;
+    }
+    timestamp_at(token->created_at, created);
+    return json_pack("{s:s, s:s, s:I, s:s, s:s}", "token", token->id, "accessor", token->accessor,
+                     "ttl", (json_int_t)ttl_s, "creation_time", created, "creation_path",
+                     token->creation_path);
+}
+
+void vault_reply_json(struct vault_call *call, int status, json_t *json)
+{
+    struct text wish = server_header(call->exchange->request, "X-Vault-Wrap-TTL");
+    char *body = json ? json_dump_short(json) : NULL;
+    int64_t ttl_s = 0;
+
+    json_decref(json);
+    if (wish.start && !vault_seconds(text_trim(wish), &ttl_s)) {
+        vault_error(call, 400, "error parsing wrap TTL");
+    } else if (body && status == 200 && ttl_s > 0) {
+        exchange_reply_json(call->exchange, 200, NULL, 0,
+                            envelope(NULL, 0, wrap(call, body, ttl_s), NULL, NULL));
+    } else {
+        const struct server_header headers[] = {
+            {TEXT("Content-Type"), TEXT("application/json")},
+            {TEXT("Strict-Transport-Security"), TEXT("max-age=31536000; includeSubDomains")},
+        };
+
+        exchange_reply(call->exchange, body ? status : 500, headers, 2, text_of(body));
+    }
+    free(body);
+}
+
+void vault_reply_data(struct vault_call *call, int status, json_t *data, const char *warning)
+{
+    vault_reply_json(call, status, envelope(data, 0, NULL, warning, NULL));
+}
+
+void vault_reply_lease(struct vault_call *call, json_t *data, int64_t lease_s)
+{
+    vault_reply_json(call, 200, envelope(data, lease_s, NULL, NULL, NULL));
+}
+
+void vault_reply_auth(struct vault_call *call, json_t *auth, const char *warning)
+{
+    vault_reply_json(call, 200, envelope(NULL, 0, NULL, warning, auth));
+}
+
+void vault_error(struct vault_call *call, int status, const char *text)
+{
+    exchange_reply_json(call->exchange, status, NULL, 0,
+                        text ? json_pack("{s:[s]}", "errors", text)
+                             : json_pack("{s:[]}", "errors"));
+}
+
+void vault_no_content(struct vault_call *call)
+{
+    exchange_reply(call->exchange, 204, NULL, 0, TEXT(""));
+}
+
+void vault_denied(struct vault_call *call)
+{
+    vault_error(call, 403, "1 error occurred:\n\t* permission denied\n\n");
+}
+
+void vault_no_token(struct vault_call *call)
+{
+    vault_error(call, 403, "permission denied");
+}
+
+static void unwrap(struct vault_call *call)
+{
+    struct text named = json_text_at(call->body, "token");
+    struct vault_token *token = named.size ? vault_token_find(call->vault, named) : call->token;
+
+    if (named.size && !call->token) {
+        vault_no_token(call);
+    } else if (!token || !token->wrapped_body) {
+        vault_error(call, 400, "wrapping token is not valid or does not exist");
+    } else {
+        const struct server_header type = {TEXT("Content-Type"), TEXT("application/json")};
+        char *body = token->wrapped_body;
+
+        /* Gone before the answer leaves: nobody unwraps twice. */
+        token->wrapped_body = NULL;
+        vault_token_drop(token);
+        call->token = NULL;
+        exchange_reply(call->exchange, 200, &type, 1, text_of(body));
+        free(body);
+    }
+}
+
+void vault_wrapping_handle(struct vault_call *call)
+{
+    if (!vault_method_is(call, "POST")) {
+        vault_error(call, 405, NULL);
+    } else if (text_is(call->path, "sys/wrapping/unwrap")) {
+        unwrap(call);
+    } else {
+        const struct vault_token *token =
+            vault_token_find(call->vault, json_text_at(call->body, "token"));
+        char created[TIMESTAMP_SIZE];
+
+        if (!token || !token->wrapped_body) {
+            vault_error(call, 400, "wrapping token is not valid or does not exist");
+            return;
+        }
+        timestamp_at(token->created_at, created);
+        vault_reply_data(call, 200,
+                         json_pack("{s:s, s:s, s:I}", "creation_path", token->creation_path,
+                                   "creation_time", created, "creation_ttl",
+                                   (json_int_t)token->ttl_s),
+                         NULL);
+    }
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Vault listener: what a request means before any secret is touched (namespace, method, body,
+ * token), the sys/ calls, and the way to logins and mounts. */
+#include "examples/lab/lab.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSION "2.7.2"
+
+bool vault_init(struct vault *vault, char *root_token, size_t size)
+{
+    struct vault_token *root;
+
+    *vault = (struct vault){.role_ttl_s = 3600, .role_max_ttl_s = 4 * 3600};
+    LIST_INIT(&vault->tokens);
+    SLIST_INIT(&vault->secret_ids);
+    vault->mounts[0] = (struct kv_mount){.name = "kv", .version = 2};
+    vault->mounts[1] = (struct kv_mount){.name = "kv1", .version = 1};
+    guid_new(vault->role_id);
+    guid_new(vault->cluster_id);
+    root = vault_token_new(vault, "root", "auth/token/root", 0, 0);
+    if (!root)
+        return false;
+    root->is_root = true;
+    snprintf(root_token, size, "%s", root->id);
+    return true;
+}
+
+void vault_clear(struct vault *vault)
+{
+    struct vault_token *token;
+
+    while ((token = LIST_FIRST(&vault->tokens)))
+        vault_token_drop(token);
+    vault_secret_ids_clear(vault);
+    for (size_t i = 0; i < KV_MOUNTS; i++)
+        kv_clear(&vault->mounts[i]);
+}
+
+bool vault_method_is(const struct vault_call *call, const char *method)
+{
+    return text_is(call->method, method);
+}
+
+static void health(struct vault_call *call)
+{
+    exchange_reply_json(call->exchange, 200, NULL, 0,
+                        json_pack("{s:b, s:b, s:b, s:b, s:s, s:s, s:I, s:s, s:s, s:s}",
+                                  "initialized", 1, "sealed", 0, "standby", 0,
+                                  "performance_standby", 0, "replication_performance_mode",
+                                  "disabled", "replication_dr_mode", "disabled", "server_time_utc",
+                                  (json_int_t)(now_ms() / 1000), "version", VERSION, "cluster_name",
+                                  "keydrift-lab", "cluster_id", call->vault->cluster_id));
+}
+
+static void seal_status(struct vault_call *call)
+{
+    exchange_reply_json(
+        call->exchange, 200, NULL, 0,
+        json_pack("{s:s, s:b, s:b, s:i, s:i, s:i, s:s, s:b, s:s, s:b, s:s, s:s, s:s}", "type",
+                  "shamir", "initialized", 1, "sealed", 0, "t", 1, "n", 1, "progress", 0, "nonce",
+                  "", "recovery_seal", 0, "version", VERSION, "migration", 0, "storage_type",
+                  "inmem", "cluster_name", "keydrift-lab", "cluster_id", call->vault->cluster_id));
+}
+
+static void mounts(struct vault_call *call)
+{
+    const struct text start = TEXT("sys/internal/ui/mounts/");
+    struct text path = text_part(call->path, start.size, call->path.size);
+    const struct kv_mount *mount = kv_mount_of(call->vault, path);
+    char text[1024], version[2] = {0};
+
+    if (!call->token) {
+        vault_no_token(call);
+        return;
+    }
+    while (text_ends_with(path, TEXT("/")))
+        path.size--;
+    if (!mount) {
+        snprintf(text, sizeof(text),
+                 "preflight capability check returned 403, please ensure client's policies grant "
+                 "access to path \"%.*s/\"",
+                 TEXT_ARG(path));
+        vault_error(call, 403, text);
+        return;
+    }
+    snprintf(text, sizeof(text), "%s/", mount->name);
+    version[0] = (char)('0' + mount->version);
+    vault_reply_data(call, 200,
+                     json_pack("{s:s, s:s, s:s, s:{s:s}, s:s, s:b, s:b, s:s}", "path", text, "type",
+                               "kv", "description", "", "options", "version", version, "accessor",
+                               mount->version == 2 ? "kv_1a2b3c4d" : "kv_5e6f7a8b", "local", 0,
+                               "seal_wrap", 0, "uuid", call->vault->cluster_id),
+                     NULL);
+}
+
+static void capabilities_self(struct vault_call *call)
+{
+    const json_t *paths = json_object_get(call->body, "paths");
+    json_t *data, *all, *path;
+    size_t index;
+
+    if (!call->token) {
+        vault_no_token(call);
+        return;
+    }
+    if (!json_is_array(paths) || json_array_size(paths) == 0) {
+        vault_error(call, 400, "paths must be supplied");
+        return;
+    }
+    data = json_object();
+    json_array_foreach(paths, index, path)
+    {
+        struct text text = text_of(json_string_value(path));
+
+        if (json_is_string(path))
+            json_object_set_new(data, json_string_value(path),
+                                vault_capabilities(call->token, text));
+    }
+    /* The real answer says it twice: in `data`, and at the top. */
+    all = json_deep_copy(data);
+    json_object_set_new(all, "data", data);
+    vault_reply_json(call, 200, all);
+}
+
+static void sys(struct vault_call *call)
+{
+    if (text_is(call->path, "sys/health"))
+        health(call);
+    else if (text_is(call->path, "sys/seal-status"))
+        seal_status(call);
+    else if (text_is(call->path, "sys/leader"))
+        exchange_reply_json(call->exchange, 200, NULL, 0, json_pack("{s:b}", "ha_enabled", 0));
+    else if (text_starts_with(call->path, TEXT("sys/internal/ui/mounts/")) &&
+             vault_method_is(call, "GET"))
+        mounts(call);
+    else if (text_is(call->path, "sys/capabilities-self") && vault_method_is(call, "POST"))
+        capabilities_self(call);
+    else if (text_is(call->path, "sys/wrapping/lookup") ||
+             text_is(call->path, "sys/wrapping/unwrap"))
+        vault_wrapping_handle(call);
+    else if (!call->token)
+        vault_no_token(call);
+    else if (!call->token->is_root)
+        vault_denied(call);
+    else
+        vault_error(call, 404, "unsupported path");
+}
+
+static void secrets(struct vault_call *call)
+{
+    struct kv_mount *mount = kv_mount_of(call->vault, call->path);
+    struct text rest;
+    char text[1024];
+
+    if (!call->token) {
+        vault_no_token(call);
+        return;
+    }
+    if (!mount) {
+        if (!call->token->is_root) {
+            vault_denied(call);
+            return;
+        }
+        snprintf(text, sizeof(text), "no handler for route \"%.*s\". route entry not found.",
+                 TEXT_ARG(call->path));
+        vault_error(call, 404, text);
+        return;
+    }
+    rest = text_part(call->path, strlen(mount->name) + 1, call->path.size);
+    if (mount->version == 2)
+        kv_v2_handle(call, mount, rest);
+    else
+        kv_v1_handle(call, mount, rest);
+}
+
+/* Any authenticated request but an unwrap spends a wrapping token. */
+static void spend_wrapping_token(struct vault_call *call)
+{
+    bool is_harmless =
+        text_is(call->path, "sys/wrapping/unwrap") || text_is(call->path, "sys/wrapping/lookup") ||
+        text_is(call->path, "sys/health") || text_is(call->path, "sys/seal-status") ||
+        text_is(call->path, "sys/leader") || text_ends_with(call->path, TEXT("/login"));
+
+    if (!call->token || !call->token->wrapped_body)
+        return;
+    if (text_starts_with(call->path, TEXT("sys/internal/ui/mounts/"))) {
+        call->token = NULL;
+    } else if (!is_harmless) {
+        vault_token_drop(call->token);
+        call->token = NULL;
+    }
+}
+
+static struct vault_token *token_of(struct vault_call *call)
+{
+    const struct server_request *request = call->exchange->request;
+    struct text given = server_header(request, "X-Vault-Token");
+    struct text bearer = server_header(request, "Authorization");
+    const struct text scheme = TEXT("Bearer ");
+
+    if (!given.start && text_starts_with_ignoring_case(bearer, scheme))
+        given = text_part(bearer, scheme.size, bearer.size);
+    return vault_token_find(call->vault, text_trim(given));
+}
+
+/* Answers the exchange and returns false when the request cannot be meant. */
+static bool request_makes_sense(struct vault_call *call)
+{
+    const struct server_request *request = call->exchange->request;
+    struct text name = text_trim(server_header(request, "X-Vault-Namespace"));
+    char *list = server_parameter(request->query, "list", false);
+    bool is_good = true;
+    json_error_t error = {.line = 1, .column = 1};
+    char text[256];
+
+    while (text_starts_with(name, TEXT("/")))
+        name = text_part(name, 1, name.size);
+    while (text_ends_with(name, TEXT("/")))
+        name.size--;
+    call->method = request->method;
+    if (text_is(call->method, "PUT"))
+        call->method = TEXT("POST");
+    if (list && text_is(call->method, "GET") && strcmp(list, "true") == 0)
+        call->method = TEXT("LIST");
+    if (name.size && !text_is(name, "root")) {
+        is_good = false;
+        if (text_is(call->path, "sys/health"))
+            vault_error(call, 400, "operation unavailable in namespaces");
+        else
+            vault_error(call, 404, "namespace not found");
+    } else if (list && text_is(call->method, "GET") && strcmp(list, "false") != 0) {
+        is_good = false;
+        vault_error(call, 400, NULL);
+    } else if (text_is(call->method, "HEAD") && !text_is(call->path, "sys/health")) {
+        is_good = false;
+        vault_error(call, 405, NULL);
+    } else if (text_find(call->path, TEXT("/../")) != SIZE_MAX ||
+               text_ends_with(call->path, TEXT("/.."))) {
+        is_good = false;
+        vault_error(call, 400, "relative paths not supported");
+    } else if (request->body.size) {
+        call->body = json_loadb(request->body.start, request->body.size, JSON_ALLOW_NUL, &error);
+        is_good = json_is_object(call->body);
+        if (!is_good) {
+            snprintf(text, sizeof(text), "failed to decode JSON input: line %d, column %d",
+                     error.line, error.column);
+            vault_error(call, 400, text);
+        }
+    }
+    free(list);
+    return is_good;
+}
+
+void vault_handle(struct exchange *exchange)
+{
+    const struct text start = TEXT("/v1/");
+    struct text path = text_of(exchange->path);
+    struct vault_call call = {
+        .exchange = exchange,
+        .vault = &exchange->lab->vault,
+        .path = text_part(path, start.size, path.size),
+    };
+
+    if (!text_starts_with(path, start)) {
+        exchange_reply_text(exchange, 404, "404 page not found\n");
+        return;
+    }
+    if (request_makes_sense(&call)) {
+        call.token = token_of(&call);
+        exchange_caller(exchange, text_of(call.token ? call.token->display_name : ""));
+        spend_wrapping_token(&call);
+        if (text_starts_with(call.path, TEXT("sys/")))
+            sys(&call);
+        else if (text_starts_with(call.path, TEXT("auth/")))
+            vault_auth_handle(&call);
+        else
+            secrets(&call);
+    }
+    json_decref(call.body);
+}
