@@ -172,6 +172,18 @@ TEST(a_missing_copy_that_is_written_meanwhile_supersedes)
                      EXECUTION_SUPERSEDED);
 }
 
+TEST(a_repair_that_somebody_else_made_says_so)
+{
+    struct plan plan = planned(PLAN_WRITE_BACK);
+    struct source_fact source = source_of(1, 2);
+    struct copy_fact copy = rewritten(1);
+    struct failure why = {0};
+
+    assert_int_equal(execution_resume(&plan, STEP_LOCKED, &source, &copy, &why).verdict,
+                     EXECUTION_SUPERSEDED);
+    assert_non_null(strstr(why.text, "already holds the planned key"));
+}
+
 TEST(a_restore_is_given_to_a_person)
 {
     struct source_fact source = source_of(1, 2);
@@ -267,8 +279,8 @@ int main(void)
                CASE(a_rotation_goes_on_by_what_both_sides_show),
                CASE(a_slot_that_disappeared_stops_a_rotation_that_began),
                CASE(a_missing_copy_that_is_written_meanwhile_supersedes),
-               CASE(a_restore_is_given_to_a_person), CASE(each_action_has_its_course),
-               CASE(steps_have_words_that_lead_back),
+               CASE(a_repair_that_somebody_else_made_says_so), CASE(a_restore_is_given_to_a_person),
+               CASE(each_action_has_its_course), CASE(steps_have_words_that_lead_back),
                CASE(a_regenerate_is_sent_again_only_when_it_surely_was_not_received),
                CASE(a_regenerate_is_not_sent_again_on_a_look_from_before_the_wait_was_over),
                CASE(a_write_back_has_no_regenerate_to_send_again));

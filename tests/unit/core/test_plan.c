@@ -375,6 +375,15 @@ TEST(a_rotation_is_not_current_when_the_slot_vault_holds_is_gone)
     is_not_current(&plan, source_of(4, 2), copy_of(1), FAILURE_CONFLICT, "repair the drift first");
 }
 
+TEST(a_rotation_of_the_slot_vault_holds_is_never_current)
+{
+    struct plan plan = planned(PLAN_ROTATE, source_of(1, 2), copy_of(1));
+
+    plan.slot = TEXT("primary"); /* no such plan is made, but a store may be tampered with */
+    plan.slot_before = key(1);
+    is_not_current(&plan, source_of(1, 2), copy_of(1), FAILURE_CONFLICT, "repair the drift first");
+}
+
 TEST(a_plan_is_not_called_outdated_by_what_could_not_be_read)
 {
     struct plan plan = planned(PLAN_WRITE_BACK, source_of(1, 2), copy_of(3));
@@ -427,6 +436,7 @@ int main(void)
                CASE(a_plan_is_not_current_when_the_copy_changed),
                CASE(a_plan_is_not_current_when_its_slot_changed),
                CASE(a_rotation_is_not_current_when_the_slot_vault_holds_is_gone),
+               CASE(a_rotation_of_the_slot_vault_holds_is_never_current),
                CASE(a_plan_is_not_called_outdated_by_what_could_not_be_read),
                CASE(actions_and_states_have_words_that_lead_back));
 }
