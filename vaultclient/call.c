@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every public operation on a key does: keep its names, learn what the mount is, send one
+ * request at a time, and end once. A cancel is passed to whatever is under way, whose end then ends
+ * the call. */
+#include "vaultclient/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void on_cancel(struct operation *operation)
+{
+    struct call *call = (struct call *)operation;
+
+    if (call->is_canceled)
+        return;
+    call->is_canceled = true;
+    if (call->request)
+        vault_request_cancel(call->request);
+    else if (call->wait.mount)
+        vault_mount_cancel(&call->wait);
+}
+
+static struct text keep(char **memory, struct text text)
+{
+    struct text kept = {*memory, text.size};
+
+    if (text.size)
+        memcpy(*memory, text.start, text.size);
+    *memory += text.size;
+    return kept;
+}
+
+void *vault_call_new(struct vault_client *client, size_t size, struct vault_key key,
+                     struct text field, unsigned lane)
+{
+    struct call *call;
+    char *names;
+
+    if (client->is_closing)
+        return NULL;
+    call = calloc(1, size + key.mount.size + key.path.size + field.size + 1);
+    if (!call)
+        return NULL;
+    names = (char *)call + size;
+    call->operation.cancel = on_cancel;
+    call->client = client;
+    client->calls++;
+    call->lane = lane;
+    call->deadline = vault_now_ms() + client->timeout_ms;
+    call->key.mount = keep(&names, key.mount);
+    call->key.path = keep(&names, key.path);
+    call->field = keep(&names, field);
+    return call;
+}
+
+void vault_call_end(struct call *call, const struct failure *failure)
+{
+    struct vault_client *client = call->client;
+
+    call->end(call, failure);
+    free(call);
+    client->calls--;
+    vault_client_close_step(client);
+}
+
+static void on_mount(struct mount_wait *wait, int kv, const struct failure *failure)
+{
+    struct call *call = (struct call *)((char *)wait - offsetof(struct call, wait));
+
+    wait->mount = NULL;
+    if (failure) {
+        vault_call_end(call, failure);
+        return;
+    }
+    call->kv = kv;
+    call->go(call);
+}
+
+static void on_unusable(struct later *later)
+{
+    struct call *call = (struct call *)((char *)later - offsetof(struct call, wait.later));
+
+    if (call->is_canceled)
+        failure_set(&call->failure, FAILURE_CANCELED, "canceled");
+    vault_call_end(call, &call->failure);
+}
+
+bool vault_call_start(struct call *call, bool is_fresh)
+{
+    struct vault_client *client = call->client;
+
+    if (call->failure.kind || !vault_wire_check_key(call->key, &call->failure)) {
+        vault_later_set(&client->laters, &call->wait.later, 0, on_unusable);
+        return true;
+    }
+    if (vault_mount_learn(client, call->key.mount, is_fresh, call->lane, &call->wait, on_mount))
+        return true;
+    client->calls--;
+    free(call);
+    return false;
+}
+
+void vault_call_send(struct call *call, struct request_plan plan, struct buffer *target,
+                     struct buffer *body, request_done *done)
+{
+    bool ok = buffer_ok(target) && (!body || buffer_ok(body));
+    struct failure why;
+
+    plan.target = buffer_text(target).start;
+    plan.deadline = call->deadline;
+    plan.lane = call->lane;
+    if (body)
+        plan.body = buffer_text(body);
+    call->request =
+        ok && !call->is_canceled ? vault_request_send(call->client, &plan, done, call) : NULL;
+    buffer_clear(target);
+    if (body)
+        buffer_clear(body);
+    if (call->request)
+        return;
+    why = vault_request_missing(call->client);
+    if (call->is_canceled)
+        failure_set(&why, FAILURE_CANCELED, "canceled");
+    vault_call_end(call, &why);
+}
+
+void vault_call_refuse(struct call *call, const struct http_answer *answer, struct failure *why)
+{
+    if (answer && answer->status >= 400) {
+        why->http_status = answer->status;
+        why->retry_after_ms = http_answer_retry_after_ms(answer);
+    }
+    failure_prefix(why, "vault %s: %.*s/%.*s", call->client->address, TEXT_ARG(call->key.mount),
+                   TEXT_ARG(call->key.path));
+    /* The mount may have been replaced by another engine. */
+    if (why->kind == FAILURE_PROTOCOL)
+        vault_mount_forget(call->client, call->key.mount);
+    vault_call_end(call, why);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the parts of the client see each other. From the bottom up:
+ *
+ *   later.c        things to do on a later turn of the loop, behind one timer
+ *   request.c      one request: wait for a token, send, follow one redirect, ask about a 403
+ *   token.c        the token's life: who waits for it, when it is renewed, when we may log in again
+ *   login.c        one log-in, whatever the method
+ *   mount.c        which KV version a mount is, asked once for many
+ *   call.c         what the public operations on a key share
+ *   kv_read.c, kv_write.c, client.c
+ *
+ * Every request and every call tells its end exactly once, from the loop: what is known at once is
+ * told through later.c.
+ */
+#ifndef VAULTCLIENT_INTERNAL_H
+#define VAULTCLIENT_INTERNAL_H
+
+#include "net/http.h"
+#include "vaultclient/vaultclient.h"
+#include "vaultclient/wire.h"
+
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <uv.h>
+
+/* ---- later.c
+ * -------------------------------------------------------------------------------------- */
+
+struct later {
+    TAILQ_ENTRY(later) link;
+    uint64_t due; /* vault_now_ms() */
+    bool is_set;
+    void (*run)(struct later *later);
+};
+
+struct laters {
+    uv_timer_t timer;
+    TAILQ_HEAD(later_list, later) list;
+};
+
+/* Milliseconds of a clock that never jumps. */
+uint64_t vault_now_ms(void);
+void vault_laters_open(struct laters *laters, uv_loop_t *loop, void *owner);
+/* Runs `run` once, from the loop, after `delay_ms` (at least 1); replaces an earlier setting. */
+void vault_later_set(struct laters *laters, struct later *later, uint64_t delay_ms,
+                     void (*run)(struct later *later));
+void vault_later_clear(struct laters *laters, struct later *later);
+
+/* ---- request.c
+ * ------------------------------------------------------------------------------------ */
+
+/* Copied by vault_request_send(). */
+struct request_plan {
+    const char *method;
+    const char *target;
+    struct text body;           /* start NULL: none */
+    const struct secret *token; /* sent instead of the client's own */
+    bool is_anonymous;          /* no token at all */
+    bool is_farewell;           /* allowed while the client closes */
+    enum http_retry retry;
+    size_t max_answer;
+    uint64_t deadline; /* vault_now_ms() */
+    uint32_t pause_ms; /* before it begins */
+    unsigned lane;
+    const struct secret *hidden; /* never to be shown when a server quotes it; lives as long */
+};
+
+/* On success `failure` is NULL and `answer` has any status but a 3xx, and with the client's own
+ * token no 401 or 403 either. Failure texts begin with the server and the path. */
+typedef void request_done(const struct http_answer *answer, const struct failure *failure,
+                          void *context);
+struct request;
+/* NULL only when out of memory or closing: see vault_request_missing(). */
+struct request *vault_request_send(struct vault_client *client, const struct request_plan *plan,
+                                   request_done *done, void *context);
+void vault_request_cancel(struct request *request); /* NULL is fine */
+/* All of them. */
+void vault_requests_cancel(struct vault_client *client);
+/* Why vault_request_send() returned NULL. */
+struct failure vault_request_missing(const struct vault_client *client);
+/* "vault https://...: GET kv/data/app: " before the text. */
+void vault_request_prefix(const struct vault_client *client, const char *method, const char *target,
+                          struct failure *why);
+
+/* From token.c: there is a token now, or there will be none. */
+void vault_requests_go_on(struct vault_client *client);
+/* From token.c: the token that was refused is alive (so a policy said no), dead, or nobody can
+ * tell. */
+enum token_health { TOKEN_ALIVE, TOKEN_DEAD, TOKEN_UNCLEAR };
+void vault_requests_judge(struct vault_client *client, enum token_health health);
+
+/* ---- token.c
+ * -------------------------------------------------------------------------------------- */
+
+struct login;
+
+struct token {
+    struct secret *value; /* NULL: none */
+    unsigned generation;  /* counts values: a refusal of an older one says nothing about this one */
+    bool is_ours;         /* obtained by logging in, so revoked at the end */
+    bool is_renewable;
+    uint64_t born_at;    /* vault_now_ms() */
+    uint64_t expires_at; /* vault_now_ms(); 0: never */
+    uint64_t first_lease_ms;
+    struct later chore; /* the next renewal or log-in */
+    bool chore_is_login;
+    unsigned renewal_faults; /* in a row, of the temporary kind */
+    struct request *renewal, *lookup;
+    struct login *login;       /* under way */
+    unsigned refusals;         /* log-ins in a row that were refused: five would lock the role */
+    unsigned faults;           /* log-ins in a row that failed otherwise */
+    unsigned young_deaths;     /* tokens in a row that died soon after their log-in */
+    unsigned doubted;          /* the generation that `lookup` asks about */
+    uint64_t not_before;       /* no log-in until then */
+    struct failure failure;    /* of the last log-in */
+    uint64_t looked_at;        /* when files were last looked at */
+    struct timespec file_time; /* of the token file that was read */
+    ino_t file_inode;
+};
+
+void vault_token_close(struct vault_client *client);
+enum token_answer { TOKEN_READY, TOKEN_SOON, TOKEN_REFUSED };
+/* REFUSED fills `why`; after SOON comes vault_requests_go_on(). */
+enum token_answer vault_token_need(struct vault_client *client, struct failure *why);
+/* The server refused the token of that generation: finds out whether it is still alive. False when
+ * it is already replaced: just send again. True: vault_requests_judge() follows. */
+must_use bool vault_token_doubt(struct vault_client *client, unsigned generation,
+                                uint64_t deadline);
+
+/* From login.c, exactly one of them after vault_login_start(). `token->value` changes hands. */
+void vault_token_logged_in(struct vault_client *client, const struct wire_token *token);
+void vault_token_login_failed(struct vault_client *client, bool is_refusal,
+                              const struct failure *failure);
+
+/* ---- login.c
+ * -------------------------------------------------------------------------------------- */
+
+/* What the client logs in with: its own copies of `struct vault_auth`. */
+struct credential {
+    struct secret *value;
+    char *file;
+};
+struct account {
+    enum vault_auth_method method;
+    char *mount, *role_name;
+    struct credential token, role_id, secret_id;
+    bool is_wrapped;
+    struct secret *unwrapped;       /* the secret id, once its wrapping was taken off */
+    struct secret *wrapper;         /* the wrapping token that was used up for it, or in vain */
+    struct failure wrapper_failure; /* why it was in vain; kind 0: it was not */
+    struct secret *refused_role_id, *refused_secret_id; /* what the last refused log-in tried */
+};
+
+must_use bool vault_account_init(struct account *account, const struct vault_auth *auth,
+                                 struct failure *why);
+void vault_account_clear(struct account *account);
+/* Has a file with a credential changed since a log-in was refused? */
+bool vault_account_has_news(const struct account *account);
+/* False with `why` when it cannot even begin: nothing is called then. */
+must_use bool vault_login_start(struct vault_client *client, struct failure *why);
+
+/* ---- mount.c
+ * -------------------------------------------------------------------------------------- */
+
+struct mount {
+    LIST_ENTRY(mount) link;
+    int kv; /* 1, 2; 0: not known */
+    struct request *asking;
+    LIST_HEAD(, mount_wait) waits;
+    struct vault_client *client;
+    struct failure failure; /* of the last question */
+    char name[];
+};
+struct mount_wait {
+    LIST_ENTRY(mount_wait) link;
+    struct later later;
+    struct mount *mount;
+    struct vault_client *client;
+    bool is_waiting, is_canceled;
+    void (*done)(struct mount_wait *wait, int kv, const struct failure *failure);
+};
+
+/* Tells later which KV version it is; asks anew when `is_fresh`, else only when it is not known
+ * yet. False: out of memory, and nothing will be told. */
+must_use bool vault_mount_learn(struct vault_client *client, struct text name, bool is_fresh,
+                                unsigned lane, struct mount_wait *wait,
+                                void (*done)(struct mount_wait *wait, int kv,
+                                             const struct failure *failure));
+void vault_mount_cancel(struct mount_wait *wait);
+/* After an answer that does not fit: the next one asks again. */
+void vault_mount_forget(struct vault_client *client, struct text name);
+void vault_mounts_free(struct vault_client *client);
+
+/* ---- call.c
+ * --------------------------------------------------------------------------------------- */
+
+/* One public operation on a key: first the mount, then requests, one at a time. The first member of
+ * the operation's own struct, which lies at the start of one allocation together with the names. */
+struct call {
+    struct operation operation;
+    struct vault_client *client;
+    struct mount_wait wait;
+    struct request *request;
+    uint64_t deadline;
+    unsigned lane;
+    bool is_canceled;
+    struct vault_key key; /* the call's own copies */
+    struct text field;
+    int kv;
+    struct failure failure;        /* found before anything was sent */
+    void (*go)(struct call *call); /* the mount is known */
+    void (*end)(struct call *call,
+                const struct failure *failure); /* tells; then the call is freed */
+};
+
+/* `size` of the whole struct; NULL when out of memory or closing. Names are copied and checked: a
+ * bad one ends the call. */
+void *vault_call_new(struct vault_client *client, size_t size, struct vault_key key,
+                     struct text field, unsigned lane);
+/* Starts with the question for the mount (anew when `is_fresh`). False: out of memory, the call is
+ * gone. */
+must_use bool vault_call_start(struct call *call, bool is_fresh);
+/* Sends; ends the call when that is impossible or it was canceled meanwhile. Takes and clears
+ * `target` and `body` (NULL: none). Method, retry, pause, max_answer and hidden are the plan's. */
+void vault_call_send(struct call *call, struct request_plan plan, struct buffer *target,
+                     struct buffer *body, request_done *done);
+/* Ends with what the wire functions made of `answer` (NULL: of none); puts server and path before
+ * it. */
+void vault_call_refuse(struct call *call, const struct http_answer *answer, struct failure *why);
+/* Tells and frees. `failure` NULL: success. */
+void vault_call_end(struct call *call, const struct failure *failure);
+
+/* ---- client.c
+ * ------------------------------------------------------------------------------------- */
+
+struct vault_client {
+    struct http *http;
+    struct upstream *upstream;
+    char *address, *namespace_path;
+    uint32_t timeout_ms;
+    struct laters laters;
+    TAILQ_HEAD(, request) requests;
+    LIST_HEAD(, mount) mounts;
+    struct account account;
+    struct token token;
+    size_t calls; /* that have not ended */
+    bool is_closing;
+    struct later closing;
+    uint32_t grace_ms;
+    void (*closed)(void *context);
+    void *closed_context;
+};
+
+/* From request.c, after each end: goes on closing when that was the last. */
+void vault_client_close_step(struct vault_client *client);
+
+#endif

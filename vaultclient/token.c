@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The token's life. One log-in serves everybody who waits; a renewal or a new log-in comes at about
+ * two thirds of the lease; and nothing here can make a loop that is hot or one that locks the role:
+ *
+ *   - only a 200 with a lease is a renewal. Whatever else the server says, the next step is a
+ * log-in;
+ *   - a lease that came back less than half as long as the first ends at its maximum: log in next
+ * time;
+ *   - a refused log-in is followed by 1, 5, then 20 minutes of silence (the server forgets failures
+ * after 15 and locks the role at the fifth), unless the credential in its file has changed
+ * meanwhile. */
+#include "net/retry.h"
+#include "vaultclient/internal.h"
+
+#include <string.h>
+
+static void on_chore(struct later *later);
+
+static bool file_was_replaced(struct vault_client *client)
+{
+    struct token *token = &client->token;
+    struct stat now;
+
+    if (client->account.method != VAULT_AUTH_TOKEN_FILE || vault_now_ms() - token->looked_at < 1000)
+        return false;
+    token->looked_at = vault_now_ms();
+    if (stat(client->account.token.file, &now) != 0)
+        return false;
+    return now.st_ino != token->file_inode ||
+           memcmp(&now.st_mtim, &token->file_time, sizeof now.st_mtim) != 0;
+}
+
+static void note_file(struct vault_client *client)
+{
+    struct stat now;
+
+    if (client->account.method != VAULT_AUTH_TOKEN_FILE ||
+        stat(client->account.token.file, &now) != 0)
+        return;
+    client->token.file_inode = now.st_ino;
+    client->token.file_time = now.st_mtim;
+}
+
+static void drop(struct token *token, struct laters *laters)
+{
+    token->value = secret_free(token->value);
+    vault_later_clear(laters, &token->chore);
+    vault_request_cancel(token->renewal);
+}
+
+static void begin_login(struct vault_client *client)
+{
+    struct failure why;
+
+    /* Before it is read: a file replaced in between then counts as replaced. */
+    note_file(client);
+    if (!vault_login_start(client, &why))
+        vault_token_login_failed(client, false, &why);
+}
+
+/* Refused or failed lately, and nothing has changed since. */
+static bool must_keep_silent(struct vault_client *client)
+{
+    struct token *token = &client->token;
+
+    if (vault_now_ms() >= token->not_before)
+        return false;
+    if (token->refusals == 0 || token->refusals > 3 || vault_now_ms() - token->looked_at < 1000)
+        return true;
+    token->looked_at = vault_now_ms();
+    return !vault_account_has_news(&client->account);
+}
+
+enum token_answer vault_token_need(struct vault_client *client, struct failure *why)
+{
+    struct token *token = &client->token;
+
+    if (file_was_replaced(client)) {
+        drop(token, &client->laters);
+        token->not_before = 0;
+    }
+    if (token->value && token->expires_at && vault_now_ms() >= token->expires_at)
+        drop(token, &client->laters);
+    if (token->value)
+        return TOKEN_READY;
+    if (token->login)
+        return TOKEN_SOON;
+    if (must_keep_silent(client)) {
+        *why = token->failure;
+        return TOKEN_REFUSED;
+    }
+    begin_login(client);
+    if (token->login)
+        return TOKEN_SOON;
+    *why = token->failure;
+    return TOKEN_REFUSED;
+}
+
+/* ---- renewal
+ * -------------------------------------------------------------------------------------- */
+
+static void set_chore(struct vault_client *client, uint64_t delay_ms, bool is_login)
+{
+    client->token.chore_is_login = is_login;
+    vault_later_set(&client->laters, &client->token.chore, delay_ms < 1000 ? 1000 : delay_ms,
+                    on_chore);
+}
+
+/* At 65 to 70 % of the lease, so that many clients do not come at once. */
+static uint64_t two_thirds(uint64_t lease_ms)
+{
+    return lease_ms * (650 + jitter_random() % 51) / 1000;
+}
+
+static void plan_chore(struct vault_client *client, uint64_t lease_ms)
+{
+    struct token *token = &client->token;
+    bool can_login = client->account.method == VAULT_AUTH_APPROLE;
+    bool is_shrinking = lease_ms < token->first_lease_ms / 2;
+
+    token->expires_at = lease_ms ? vault_now_ms() + lease_ms : 0;
+    if (!lease_ms || (!can_login && (!token->is_renewable || is_shrinking)))
+        return;
+    set_chore(client, two_thirds(lease_ms), can_login && (!token->is_renewable || is_shrinking));
+}
+
+static void on_renewed(const struct http_answer *answer, const struct failure *failure,
+                       void *context)
+{
+    static const struct backoff backoff = {.base_ms = 2000, .cap_ms = 60000};
+    struct vault_client *client = context;
+    struct token *token = &client->token;
+    uint64_t lease_ms = answer ? vault_wire_renewed_ms(answer->status, answer->body) : 0;
+    bool is_temporary =
+        failure ? failure->kind != FAILURE_CANCELED : answer->status == 429 || answer->status > 500;
+
+    token->renewal = NULL;
+    if (client->is_closing || !token->value || token->login)
+        return;
+    if (lease_ms) {
+        token->renewal_faults = 0;
+        plan_chore(client, lease_ms);
+    } else if (is_temporary) {
+        set_chore(client,
+                  backoff_pause_ms(&backoff, ++token->renewal_faults, 1000, 1000, jitter_random()),
+                  false);
+    } else if (client->account.method == VAULT_AUTH_APPROLE) {
+        set_chore(client, 0, true);
+    }
+}
+
+static void renew(struct vault_client *client)
+{
+    struct request_plan plan = {
+        .method = "POST",
+        .target = "/v1/auth/token/renew-self",
+        .token = client->token.value,
+        .retry = HTTP_RETRY_UNSENT,
+        .deadline = vault_now_ms() + client->timeout_ms,
+    };
+
+    client->token.renewal = vault_request_send(client, &plan, on_renewed, client);
+    if (!client->token.renewal)
+        set_chore(client, 60000, false);
+}
+
+static void on_chore(struct later *later)
+{
+    struct vault_client *client =
+        (struct vault_client *)((char *)later - offsetof(struct vault_client, token.chore));
+    struct token *token = &client->token;
+
+    if (client->is_closing || !token->value || token->login || token->renewal)
+        return;
+    if (!token->chore_is_login)
+        renew(client);
+    else if (vault_now_ms() < token->not_before)
+        set_chore(client, token->not_before - vault_now_ms(), true);
+    else
+        begin_login(client);
+}
+
+/* ---- log-ins
+ * -------------------------------------------------------------------------------------- */
+
+void vault_token_logged_in(struct vault_client *client, const struct wire_token *given)
+{
+    struct token *token = &client->token;
+
+    drop(token, &client->laters);
+    token->login = NULL;
+    token->value = given->value;
+    token->generation++;
+    token->is_ours = client->account.method == VAULT_AUTH_APPROLE;
+    token->is_renewable = given->is_renewable;
+    token->born_at = vault_now_ms();
+    token->first_lease_ms = given->lease_ms;
+    token->renewal_faults = 0;
+    token->refusals = 0;
+    token->faults = 0;
+    token->not_before = 0;
+    plan_chore(client, given->lease_ms);
+    vault_requests_go_on(client);
+}
+
+void vault_token_login_failed(struct vault_client *client, bool is_refusal,
+                              const struct failure *failure)
+{
+    static const struct backoff backoff = {.base_ms = 1000, .cap_ms = 60000};
+    struct token *token = &client->token;
+    bool can_lock = client->account.method == VAULT_AUTH_APPROLE;
+    uint64_t pause_ms;
+
+    token->login = NULL;
+    token->failure = *failure;
+    /* For whoever waits with a read or write nothing is open: nothing of theirs was sent. */
+    if (token->failure.kind == FAILURE_AMBIGUOUS)
+        token->failure.kind = FAILURE_NETWORK;
+    if (is_refusal && can_lock) {
+        static const uint32_t minutes[] = {1, 5, 20};
+
+        token->refusals++;
+        pause_ms =
+            minutes[token->refusals > 3 ? 2 : token->refusals - 1] * 60000 + jitter_random() % 5000;
+    } else {
+        pause_ms = backoff_pause_ms(&backoff, ++token->faults, failure->retry_after_ms, 60000,
+                                    jitter_random());
+    }
+    token->not_before = vault_now_ms() + pause_ms;
+    if (client->is_closing)
+        return;
+    if (token->value)
+        set_chore(client, pause_ms, true);
+    vault_requests_go_on(client);
+}
+
+/* ---- doubts
+ * --------------------------------------------------------------------------------------- */
+
+static void bury(struct vault_client *client)
+{
+    static const struct backoff backoff = {.base_ms = 1000, .cap_ms = 60000};
+    struct token *token = &client->token;
+
+    /* One that dies young will do so again. */
+    if (vault_now_ms() - token->born_at < 5000) {
+        token->not_before = vault_now_ms() + backoff_pause_ms(&backoff, ++token->young_deaths, 1000,
+                                                              1000, jitter_random());
+        failure_set(&token->failure, FAILURE_DENIED,
+                    "vault %s: the token was valid for a moment only", client->address);
+    } else {
+        token->young_deaths = 0;
+    }
+    drop(token, &client->laters);
+}
+
+static void on_looked_up(const struct http_answer *answer, const struct failure *failure,
+                         void *context)
+{
+    struct vault_client *client = context;
+    enum token_health health = TOKEN_UNCLEAR;
+
+    client->token.lookup = NULL;
+    if (!failure && answer->status == 200)
+        health = TOKEN_ALIVE;
+    else if (!failure && answer->status == 403 && vault_wire_says_token_is_dead(answer->body))
+        health = TOKEN_DEAD;
+    if (client->token.generation != client->token.doubted)
+        health = TOKEN_DEAD; /* and replaced meanwhile */
+    else if (health == TOKEN_DEAD)
+        bury(client);
+    vault_requests_judge(client, health);
+}
+
+bool vault_token_doubt(struct vault_client *client, unsigned generation, uint64_t deadline)
+{
+    struct token *token = &client->token;
+    struct request_plan plan = {
+        .method = "GET",
+        .target = "/v1/auth/token/lookup-self",
+        .token = token->value,
+        .retry = HTTP_RETRY_SAFE,
+        .deadline = deadline,
+    };
+
+    if (token->generation != generation || !token->value)
+        return false;
+    if (!token->lookup) {
+        token->doubted = generation;
+        token->lookup = vault_request_send(client, &plan, on_looked_up, client);
+    }
+    if (!token->lookup)
+        vault_requests_judge(client, TOKEN_UNCLEAR);
+    return true;
+}
+
+/* ---- life
+ * ----------------------------------------------------------------------------------------- */
+
+void vault_token_close(struct vault_client *client)
+{
+    drop(&client->token, &client->laters);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Paths on their way out, error answers on their way in. */
+#include "vaultclient/wire.h"
+
+#include "net/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- paths
+ * ---------------------------------------------------------------------------------------- */
+
+static bool check_path(struct text path, const char *what, struct failure *why)
+{
+    struct text rest = path, segment;
+
+    if (!path.size)
+        return failure_set(why, FAILURE_INVALID, "the %s is empty", what);
+    if (!text_is_utf8(path) || !text_is_printable(path))
+        return failure_set(why, FAILURE_INVALID, "the %s holds a control character or is not UTF-8",
+                           what);
+    if (path.size > 1024)
+        return failure_set(why, FAILURE_INVALID, "the %s is longer than 1024 bytes", what);
+    while (text_split(&rest, '/', &segment))
+        if (!segment.size || text_is(segment, ".") || text_is(segment, ".."))
+            return failure_set(why, FAILURE_INVALID,
+                               "the %s \"%.*s\" has an empty, \".\" or \"..\" part; it is written "
+                               "without slashes at its ends",
+                               what, TEXT_ARG(path));
+    return true;
+}
+
+bool vault_wire_check_key(struct vault_key key, struct failure *why)
+{
+    return check_path(key.mount, "mount", why) && check_path(key.path, "path", why);
+}
+
+bool vault_wire_check_token(struct text token, const char *what, struct failure *why)
+{
+    if (!token.size)
+        return failure_set(why, FAILURE_INVALID, "the %s is empty", what);
+    for (size_t i = 0; i < token.size; i++)
+        if (token.start[i] <= ' ' || token.start[i] > '~')
+            return failure_set(why, FAILURE_INVALID,
+                               "the %s holds a blank, a line break or another character that no "
+                               "%s has",
+                               what, what);
+    return true;
+}
+
+void vault_wire_target(struct buffer *out, struct vault_key key, const char *part, uint32_t version)
+{
+    buffer_append_string(out, "/v1/");
+    buffer_append_percent_encoded(out, key.mount, true);
+    if (part)
+        buffer_printf(out, "/%s", part);
+    buffer_append_byte(out, '/');
+    buffer_append_percent_encoded(out, key.path, true);
+    if (version)
+        buffer_printf(out, "?version=%u", version);
+}
+
+void vault_wire_plain_target(struct buffer *out, const char *before, struct text middle,
+                             const char *behind)
+{
+    buffer_printf(out, "/v1/%s", before);
+    buffer_append_percent_encoded(out, middle, true);
+    buffer_append_string(out, behind);
+}
+
+/* ---- errors
+ * --------------------------------------------------------------------------------------- */
+
+/* The member "errors", when the body is such an answer. */
+static json_t *errors_of(struct text body)
+{
+    json_t *answer = json_read_object(body, NULL);
+    json_t *errors = answer ? json_incref(json_object_get(answer, "errors")) : NULL;
+
+    json_decref(answer);
+    return errors;
+}
+
+bool vault_wire_says(struct text body, const char *part)
+{
+    json_t *errors = errors_of(body), *error;
+    bool found = false;
+    size_t i;
+
+    json_array_foreach(errors, i, error)
+    {
+        struct text text = {json_string_value(error), json_string_length(error)};
+
+        found = found || (text.start && text_find(text, text_of(part)) != SIZE_MAX);
+    }
+    json_decref(errors);
+    return found;
+}
+
+bool vault_wire_says_token_is_dead(struct text body)
+{
+    json_t *errors = errors_of(body);
+    const char *first = json_string_value(json_array_get(errors, 0));
+    bool is_bare = first && strcmp(first, "permission denied") == 0;
+
+    json_decref(errors);
+    return is_bare || vault_wire_says(body, "invalid token") || vault_wire_says(body, "bad token");
+}
+
+bool vault_wire_is_ambiguous(int status, struct text body)
+{
+    if (status < 500 || status == 501)
+        return false;
+    return !vault_wire_says(body, "sealed") && !vault_wire_says(body, "local node not active") &&
+           !vault_wire_says(body, "no active Vault instance") &&
+           !vault_wire_says(body, "value being too large") &&
+           !vault_wire_says(body, "API access to this namespace has been locked");
+}
+
+bool vault_wire_is_web_page(struct text body)
+{
+    return text_starts_with(text_trim(body), TEXT("<"));
+}
+
+/* The first error in plain form, "" when there is none or it must not be shown. */
+static void copy_error(struct text body, const struct secret *hidden, char *out, size_t size)
+{
+    json_t *errors = errors_of(body), *first = json_array_get(errors, 0);
+    struct text text = {json_string_value(first), json_string_length(first)};
+    struct text prefix = TEXT("1 error occurred:\n\t* ");
+
+    out[0] = '\0';
+    if (text.start && hidden && text_find(text, secret_reveal(hidden)) != SIZE_MAX)
+        text = TEXT("(what the server said quotes a secret and is not shown)");
+    if (text_starts_with(text, prefix))
+        text = text_part(text, prefix.size, SIZE_MAX);
+    text = text_trim(text);
+    if (text.size)
+        snprintf(out, size, " %.*s", TEXT_ARG(text));
+    json_decref(errors);
+}
+
+static enum failure_kind kind_of(int status, struct text body)
+{
+    switch (status) {
+    case 400:
+        if (vault_wire_says(body, "check-and-set parameter did not match"))
+            return FAILURE_CONFLICT;
+        return vault_wire_says(body, "Upgrading from non-versioned") ? FAILURE_REMOTE
+                                                                     : FAILURE_INVALID;
+    case 401:
+    case 403:
+        return FAILURE_DENIED;
+    case 404:
+        return FAILURE_NOT_FOUND;
+    case 413:
+        return FAILURE_INVALID;
+    case 412:
+    case 472:
+    case 473:
+        return FAILURE_REMOTE;
+    case 429:
+        return FAILURE_THROTTLED;
+    default:
+        return status >= 500 ? FAILURE_REMOTE : FAILURE_PROTOCOL;
+    }
+}
+
+void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
+                        const struct secret *hidden, struct failure *why)
+{
+    char said[256];
+
+    if (vault_wire_is_web_page(body)) {
+        failure_set(
+            why, FAILURE_PROTOCOL,
+            "answered %d with a web page instead of JSON: a proxy or a login page stands in "
+            "between, or the address is not Vault's",
+            status);
+        why->http_status = status;
+        return;
+    }
+    copy_error(body, hidden, said, sizeof said);
+    if (status == 501)
+        failure_set(why, FAILURE_REMOTE, "501%s Vault is not initialised", said);
+    else if (status == 200 || status == 204)
+        failure_set(why, FAILURE_PROTOCOL, "answered %d, which makes no sense here", status);
+    else
+        failure_set(why, kind_of(status, body), "%d%s", status,
+                    said[0] ? said : " without a word why");
+    why->http_status = status;
+    why->retry_after_ms = retry_after_ms;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes over the wire: paths and bodies out, answers in. Pure; no clock, no network.
+ *
+ * KV data answers are read with vaultclient/splice.h, so that values never enter a JSON library;
+ * the rest with net/json.h. Failure texts hold the status and what the server said, the caller puts
+ * the address and path before them.
+ */
+#ifndef VAULTCLIENT_WIRE_H
+#define VAULTCLIENT_WIRE_H
+
+#include "base/attributes.h"
+#include "base/buffer.h"
+#include "base/failure.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "vaultclient/vaultclient.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- wire.c: paths and errors
+ * --------------------------------------------------------------------- */
+
+/* FAILURE_INVALID unless the mount and path are what vaultclient.h promises to take. The server is
+ * never asked: it deletes "a" when told to delete "a/", and redirects "a//b". */
+must_use bool vault_wire_check_key(struct vault_key key, struct failure *why);
+/* Visible ASCII only, not empty: a header value and nothing that ends it. `what` names it. */
+must_use bool vault_wire_check_token(struct text token, const char *what, struct failure *why);
+
+/* "/v1/kv/data/team/app?version=3". `part` is "data", "metadata", or NULL for KV v1; `version` 0:
+ * none. */
+void vault_wire_target(struct buffer *out, struct vault_key key, const char *part,
+                       uint32_t version);
+/* "/v1/" and the percent-encoded pieces, "auth/approle/login" for example. */
+void vault_wire_plain_target(struct buffer *out, const char *before, struct text middle,
+                             const char *behind);
+
+/* Turns an answer that is not the one hoped for into a failure: "403 permission denied". A server
+ * text that quotes `hidden` (may be NULL) is left out. */
+void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
+                        const struct secret *hidden, struct failure *why);
+/* HTML where JSON belongs, whatever the status. */
+bool vault_wire_is_web_page(struct text body);
+/* True when one of the answer's error texts contains `part`. */
+bool vault_wire_says(struct text body, const char *part);
+/* A 403 whose text says that the token itself is no good (and not that a policy lacks something).
+ */
+bool vault_wire_says_token_is_dead(struct text body);
+/* An error status behind which a write may still have happened. */
+bool vault_wire_is_ambiguous(int status, struct text body);
+
+/* ---- wire_kv.c
+ * ------------------------------------------------------------------------------------ */
+
+/* The answer of sys/internal/ui/mounts/<mount>: 1 or 2. */
+must_use bool vault_wire_mount(struct text body, struct text mount, int *version,
+                               struct failure *why);
+
+/* `now` decides whether a deletion that is announced has happened. */
+must_use bool vault_wire_metadata(int status, struct text body, int64_t now,
+                                  struct vault_version *ret, struct failure *why);
+
+struct wire_secret {
+    struct vault_version version;
+    struct text fields; /* raw JSON: an object, or null. A view into the answer */
+};
+/* `asked` is the version that was asked for, 0 the current one. */
+must_use bool vault_wire_data(int status, struct text body, uint32_t asked, struct wire_secret *ret,
+                              struct failure *why);
+must_use bool vault_wire_data_v1(int status, struct text body, struct wire_secret *ret,
+                                 struct failure *why);
+/* `value` (when PRESENT) is for the caller to free. */
+must_use bool vault_wire_field(struct text fields, struct text field, enum vault_field_state *state,
+                               struct secret **value, struct failure *why);
+
+/* The body of a write that follows version `expected`. False: `fields` or the texts are not what
+ * JSON takes, or the buffer broke. */
+must_use bool vault_wire_write_body(uint32_t expected, struct text fields, struct text field,
+                                    struct text value, struct buffer *out);
+must_use bool vault_wire_written(int status, struct text body, uint32_t expected,
+                                 const struct secret *hidden, struct vault_version *ret,
+                                 struct failure *why);
+
+void vault_wire_rights_body(struct vault_key key, int kv, struct buffer *out);
+must_use bool vault_wire_rights(struct text body, struct vault_key key, int kv,
+                                struct vault_rights *ret, struct failure *why);
+
+/* ---- wire_auth.c
+ * ---------------------------------------------------------------------------------- */
+
+struct wire_token {
+    struct secret *value; /* NULL in answers that do not carry it; for the caller to free */
+    uint64_t lease_ms;    /* 0: never ends */
+    bool is_renewable;
+};
+/* {"role_id":...,"secret_id":...}; `secret_id` may be NULL. */
+must_use bool vault_wire_approle_body(const struct secret *role_id, const struct secret *secret_id,
+                                      struct buffer *out);
+must_use bool vault_wire_login(struct text body, struct wire_token *ret, struct failure *why);
+must_use bool vault_wire_lookup_self(struct text body, struct wire_token *ret, struct failure *why);
+/* The milliseconds granted, or 0: only a 200 with a lease is a renewal. */
+uint64_t vault_wire_renewed_ms(int status, struct text body);
+/* Refused for what was sent, as opposed to a server that could not decide. */
+bool vault_wire_login_was_refused(int status, struct text body);
+
+/* {"token":...} */
+must_use bool vault_wire_token_body(const struct secret *token, struct buffer *out);
+/* A wrapping token of the namespace we work in: those of others end in a suffix of their own. */
+bool vault_wire_wrapping_token_fits(struct text token, bool in_namespace);
+/* Was the wrapped answer made by auth/<mount>/role/<role>/secret-id? `role` NULL: of any role. */
+must_use bool vault_wire_creation_path(struct text body, struct text mount, const char *role,
+                                       struct failure *why);
+must_use bool vault_wire_unwrapped_secret_id(struct text body, struct secret **ret,
+                                             struct failure *why);
+
+#endif
