@@ -132,6 +132,7 @@ struct exchange {
     enum ending stopped; /* by the owner, while an outcome waited to be settled */
     bool has_slot;       /* counts in upstream->in_flight */
     bool is_redirected;  /* the target is now the whole path */
+    bool continues;       /* the same try goes on: after a redirect or a lost connection */
     bool is_second_go;   /* of a try whose kept-alive connection was lost: on a fresh one */
 
     /* The try under way or just over; attempt.c. */

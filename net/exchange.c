@@ -108,7 +108,7 @@ void exchange_start(struct exchange *exchange)
     exchange->has_slot = true;
     exchange->upstream->in_flight++;
     exchange->state = EXCHANGE_RUNNING;
-    if (!exchange->is_second_go)
+    if (!exchange->continues)
         exchange->tries++;
     left = exchange->deadline_at > time ? exchange->deadline_at - time : 1;
     if (limit && limit < left)
@@ -370,7 +370,8 @@ void exchange_settle(struct exchange *exchange)
         tell(exchange, decision.next == NEXT_ANSWER ? NULL : &decision.failure);
         return;
     }
-    exchange->is_second_go = decision.next == NEXT_AT_ONCE && exchange->result != CURLE_OK;
+    exchange->continues = decision.next == NEXT_AT_ONCE;
+    exchange->is_second_go = exchange->continues && exchange->result != CURLE_OK;
     attempt_clear(exchange);
     if (decision.next == NEXT_AT_ONCE) {
         enqueue(exchange, true);

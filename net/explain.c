@@ -58,7 +58,8 @@ static void explain_certificate(const struct exchange *exchange, struct failure 
     long verdict = X509_V_OK;
 
     curl_easy_getinfo(exchange->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-    if (verdict == X509_V_OK)
+    /* libcurl compares names after OpenSSL's verdict, and has none of OpenSSL's words for it. */
+    if (verdict == X509_V_OK || verdict == X509_V_ERR_UNSPECIFIED)
         failure_set(failure, FAILURE_NETWORK, "its certificate is not for the name %s",
                     place->host);
     else

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whom the HTTP client trusts, and what it shows of itself. */
+#include "http_fixture.h"
+#include "tests/support/loopback_tls.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void open_tls(struct fixture *f, const char *cert, struct upstream_settings settings)
+{
+    char cert_file[128], key_file[128];
+    struct loopback_settings server = {.cert_file = cert_file, .key_file = key_file};
+
+    snprintf(cert_file, sizeof(cert_file), "%s/%s.pem", fixture_folder(), cert);
+    snprintf(key_file, sizeof(key_file), "%s/%s.key", fixture_folder(), cert);
+    fixture_open_with(f, &server, settings);
+    LOOPBACK_SCRIPT(f->server, "/", {.bytes = OK_ANSWER});
+    LOOPBACK_SCRIPT(f->server, "/hang", {.act = LOOPBACK_HANG});
+    LOOPBACK_SCRIPT(f->server, "/last",
+                    {.act = LOOPBACK_LAST, .bytes = "HTTP/1.1 200 OK\r\n\r\nbye"});
+}
+
+static void expect_untrusted(const char *cert, struct upstream_settings settings, const char *words)
+{
+    struct fixture f;
+    struct seen seen = {0};
+
+    open_tls(&f, cert, settings);
+    fixture_ask(&f, (struct http_request){.target = "/", .method = "POST"}, &seen);
+    assert_string_equal(failure_kind_name(seen.failure.kind), failure_kind_name(FAILURE_NETWORK));
+    if (!strstr(seen.failure.text, words))
+        assert_string_equal(seen.failure.text, words);
+    assert_int_equal(loopback_count(f.server), 0);
+    fixture_close(&f);
+}
+
+TEST(the_named_ca_is_trusted)
+{
+    struct fixture f;
+    struct seen seen = {0};
+
+    open_tls(&f, "server", (struct upstream_settings){.ca_file = fixture_path("ca.pem")});
+    fixture_ask(&f, (struct http_request){.target = "/"}, &seen);
+    assert_string_equal(seen.failure.text, "");
+    assert_string_equal(seen.body, "ok");
+    fixture_close(&f);
+}
+
+TEST(the_systems_roots_do_not_trust_a_private_ca)
+{
+    expect_untrusted("server", (struct upstream_settings){0}, "certificate is not trusted");
+    expect_untrusted("server", (struct upstream_settings){0}, "/etc/");
+}
+
+TEST(a_ca_file_replaces_the_systems_roots_and_is_named)
+{
+    expect_untrusted("server", (struct upstream_settings){.ca_file = fixture_path("stranger.pem")},
+                     fixture_path("stranger.pem"));
+}
+
+TEST(a_stranger_is_not_trusted)
+{
+    expect_untrusted("stranger", (struct upstream_settings){.ca_file = fixture_path("ca.pem")},
+                     "self-signed certificate");
+}
+
+TEST(an_expired_certificate_is_said_so)
+{
+    expect_untrusted("expired", (struct upstream_settings){.ca_file = fixture_path("ca.pem")},
+                     "certificate has expired");
+}
+
+TEST(a_certificate_for_another_name_is_said_so)
+{
+    expect_untrusted("other", (struct upstream_settings){.ca_file = fixture_path("ca.pem")},
+                     "its certificate is not for the name 127.0.0.1");
+}
+
+TEST(accept_any_certificate_is_for_who_asked)
+{
+    static const char *const certs[] = {"other", "expired", "stranger"};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct fixture f;
+        struct seen seen = {0};
+
+        open_tls(&f, certs[i], (struct upstream_settings){.accept_any_certificate = true});
+        fixture_ask(&f, (struct http_request){.target = "/"}, &seen);
+        assert_int_equal(seen.status, 200);
+        fixture_close(&f);
+    }
+}
+
+TEST(the_server_name_is_sent_and_verified_instead_of_the_host)
+{
+    struct fixture f;
+    struct seen seen = {0};
+    char host[64];
+
+    open_tls(
+        &f, "other",
+        (struct upstream_settings){.ca_file = fixture_path("ca.pem"), .server_name = "Other.test"});
+    fixture_ask(&f, (struct http_request){.target = "/"}, &seen);
+    assert_string_equal(seen.failure.text, "");
+    assert_int_equal(seen.status, 200);
+    assert_string_equal(loopback_server_name(f.server), "other.test");
+    snprintf(host, sizeof(host), "\r\nHost: 127.0.0.1:%d\r\n", loopback_port(f.server));
+    assert_non_null(strstr(loopback_request(f.server, 0), host));
+    fixture_close(&f);
+    expect_untrusted(
+        "server",
+        (struct upstream_settings){.ca_file = fixture_path("ca.pem"), .server_name = "other.test"},
+        "not for the name other.test");
+}
+
+TEST(http2_is_offered)
+{
+    struct fixture f;
+    struct seen seen = {0};
+
+    open_tls(&f, "server", (struct upstream_settings){.ca_file = fixture_path("ca.pem")});
+    fixture_ask(&f, (struct http_request){.target = "/"}, &seen);
+    assert_string_equal(loopback_alpn(f.server), "h2,http/1.1");
+    fixture_close(&f);
+}
+
+TEST(tls_older_than_1_2_is_refused)
+{
+    struct fixture f;
+    struct seen seen = {0};
+    struct loopback_settings server = {.cert_file = fixture_path("server.pem"),
+                                       .key_file = fixture_path("server.key"),
+                                       .tls_1_1_only = true};
+
+    fixture_open_with(&f, &server, (struct upstream_settings){.ca_file = fixture_path("ca.pem")});
+    fixture_ask(&f, (struct http_request){.target = "/"}, &seen);
+    assert_int_equal(seen.failure.kind, FAILURE_NETWORK);
+    assert_non_null(strstr(seen.failure.text, "TLS failed"));
+    fixture_close(&f);
+}
+
+TEST(https_to_a_plain_port_is_said_so)
+{
+    struct fixture f;
+    struct seen seen = {0};
+    char origin[64];
+
+    fixture_open(&f);
+    snprintf(origin, sizeof(origin), "https://127.0.0.1:%d", loopback_port(f.server));
+    loopback_script(f.server, "/", &(struct loopback_step){.bytes = OK_ANSWER}, 1);
+    f.upstream = fixture_upstream(&f, (struct upstream_settings){.origin = origin});
+    fixture_ask(&f, (struct http_request){.target = "/", .deadline_ms = 300}, &seen);
+    assert_true(seen.failure.kind == FAILURE_TIMEOUT || seen.failure.kind == FAILURE_NETWORK);
+    fixture_close(&f);
+}
+
+static void with_client_certificate(const char *name, struct seen *seen)
+{
+    struct fixture f;
+    char cert[128], key[128];
+    struct loopback_settings server = {.cert_file = fixture_path("server.pem"),
+                                       .key_file = fixture_path("server.key"),
+                                       .client_ca_file = fixture_path("ca.pem")};
+    struct upstream_settings settings = {.ca_file = server.client_ca_file};
+
+    if (name) {
+        snprintf(cert, sizeof(cert), "%s/%s.pem", fixture_folder(), name);
+        snprintf(key, sizeof(key), "%s/%s.key", fixture_folder(), name);
+        settings.client_cert_file = cert;
+        settings.client_key_file = key;
+    }
+    fixture_open_with(&f, &server, settings);
+    LOOPBACK_SCRIPT(f.server, "/", {.bytes = OK_ANSWER});
+    fixture_ask(&f, (struct http_request){.target = "/"}, seen);
+    fixture_close(&f);
+}
+
+TEST(the_client_certificate_is_shown)
+{
+    struct seen with = {0}, without = {0};
+
+    with_client_certificate("client", &with);
+    assert_int_equal(with.status, 200);
+    with_client_certificate(NULL, &without);
+    assert_int_equal(without.failure.kind, FAILURE_NETWORK);
+    assert_non_null(strstr(without.failure.text, "it wants another client certificate"));
+}
+
+TEST(a_broken_client_certificate_is_named)
+{
+    struct fixture f;
+    struct seen seen = {0};
+
+    open_tls(&f, "server",
+             (struct upstream_settings){.ca_file = fixture_path("ca.pem"),
+                                        .client_cert_file = fixture_path("ca.key"),
+                                        .client_key_file = fixture_path("client.key")});
+    fixture_ask(&f, (struct http_request){.target = "/", .retry = HTTP_RETRY_SAFE}, &seen);
+    assert_int_equal(seen.failure.kind, FAILURE_INVALID);
+    assert_non_null(strstr(seen.failure.text, fixture_path("ca.key")));
+    fixture_close(&f);
+}
+
+TEST(tls_sessions_are_resumed_by_new_connections)
+{
+    struct fixture f;
+    struct seen first = {0}, second = {0};
+
+    open_tls(&f, "server", (struct upstream_settings){.ca_file = fixture_path("ca.pem")});
+    fixture_ask(&f, (struct http_request){.target = "/last"}, &first);
+    assert_string_equal(first.body, "bye");
+    fixture_ask(&f, (struct http_request){.target = "/last"}, &second);
+    assert_string_equal(second.body, "bye");
+    assert_int_equal(loopback_accepted(f.server), 2);
+    assert_int_equal(loopback_resumed(f.server), 1);
+    fixture_close(&f);
+}
+
+TEST(a_silent_request_does_not_hold_up_the_next_over_tls)
+{
+    struct fixture f;
+    struct seen silent = {0}, seen = {0};
+
+    open_tls(&f, "server", (struct upstream_settings){.ca_file = fixture_path("ca.pem")});
+    fixture_get(&f, "/hang", &silent);
+    fixture_get(&f, "/", &seen);
+    fixture_wait(&f, &seen);
+    assert_int_equal(seen.status, 200);
+    assert_int_equal(silent.calls, 0);
+    fixture_close(&f);
+}
+
+int main(void)
+{
+    struct failure why;
+    int failed;
+
+    if (!net_global_init(&why))
+        return 1;
+    loopback_make_certificates(fixture_folder());
+    failed = RUN(
+        CASE(the_named_ca_is_trusted), CASE(the_systems_roots_do_not_trust_a_private_ca),
+        CASE(a_ca_file_replaces_the_systems_roots_and_is_named), CASE(a_stranger_is_not_trusted),
+        CASE(an_expired_certificate_is_said_so), CASE(a_certificate_for_another_name_is_said_so),
+        CASE(accept_any_certificate_is_for_who_asked),
+        CASE(the_server_name_is_sent_and_verified_instead_of_the_host), CASE(http2_is_offered),
+        CASE(tls_older_than_1_2_is_refused), CASE(https_to_a_plain_port_is_said_so),
+        CASE(the_client_certificate_is_shown), CASE(a_broken_client_certificate_is_named),
+        CASE(tls_sessions_are_resumed_by_new_connections),
+        CASE(a_silent_request_does_not_hold_up_the_next_over_tls));
+    fixture_folder_remove();
+    return failed;
+}
