@@ -60,37 +60,36 @@ bool approval_check(const struct approval *approval, struct text plan_id, struct
 }
 
 /* A token that comes under two names is one token. */
-static bool is_repeated(const struct approval *approvals, const bool *counts, size_t at)
+static bool adds_nothing(const struct approval *approvals, const size_t *chosen, size_t count,
+                         const struct approval *another)
 {
-    for (size_t i = 0; i < at; i++)
-        if (counts[i] && (is_same_person(approvals[i].approver, approvals[at].approver) ||
-                          text_equal(approvals[i].token_id, approvals[at].token_id)))
+    for (size_t i = 0; i < count; i++)
+        if (is_same_person(approvals[chosen[i]].approver, another->approver) ||
+            text_equal(approvals[chosen[i]].token_id, another->token_id))
             return true;
     return false;
 }
 
-unsigned approvals_count(const struct approval *approvals, size_t count, struct text plan_id,
-                         struct text requester, int64_t now)
+size_t approvals_choose(const struct approval *approvals, size_t count, struct text plan_id,
+                        struct text requester, int64_t now, size_t chosen[APPROVAL_MAX])
 {
-    bool counts[APPROVAL_MAX] = {false};
-    unsigned valid = 0;
+    size_t valid = 0;
 
-    for (size_t i = 0; i < count && i < APPROVAL_MAX; i++) {
-        counts[i] = approval_check(&approvals[i], plan_id, requester, now, NULL) &&
-                    !is_repeated(approvals, counts, i);
-        valid += counts[i];
-    }
+    for (size_t i = 0; i < count && i < APPROVAL_MAX; i++)
+        if (approval_check(&approvals[i], plan_id, requester, now, NULL) &&
+            !adds_nothing(approvals, chosen, valid, &approvals[i]))
+            chosen[valid++] = i;
     return valid;
 }
 
-bool approvals_suffice(const struct approval_policy *policy, unsigned have, struct failure *why)
+bool approvals_suffice(unsigned required, size_t have, struct failure *why)
 {
-    if (!policy->required)
+    if (!required)
         return failure_set(why, FAILURE_DENIED,
                            "the configuration requires no approvals, so nothing may be written: "
                            "set `approval.required` to at least 1");
-    if (have < policy->required)
-        return failure_set(why, FAILURE_DENIED, "this plan has %u of the %u approvals it needs",
-                           have, policy->required);
+    if (have < required)
+        return failure_set(why, FAILURE_DENIED, "this plan has %zu of the %u approvals it needs",
+                           have, required);
     return true;
 }

@@ -19,21 +19,18 @@ struct approval {
     bool is_used;           /* its id was recorded before */
 };
 
-struct approval_policy {
-    unsigned required;      /* at least 1; 0 refuses everything */
-};
-
 /* One approval by itself: names the plan, not expired, not from the future, not used, not by the
  * requester. FAILURE_DENIED says which rule. */
 must_use bool approval_check(const struct approval *approval, struct text plan_id,
                              struct text requester, int64_t now, struct failure *why);
 
-/* How many distinct approvers approve; invalid ones do not count. */
-unsigned approvals_count(const struct approval *approvals, size_t count, struct text plan_id,
-                         struct text requester, int64_t now);
+/* The approvals that count: valid, each by another approver. Their places go to `chosen`, how many is
+ * returned. */
+size_t approvals_choose(const struct approval *approvals, size_t count, struct text plan_id,
+                        struct text requester, int64_t now, size_t chosen[APPROVAL_MAX]);
 
-/* Are `have` distinct approvers enough? FAILURE_DENIED says how many are missing. */
-must_use bool approvals_suffice(const struct approval_policy *policy, unsigned have,
-                                struct failure *why);
+/* Are `have` of them enough where `required` are asked for? Never where `required` is 0. DENIED says how many are
+ * missing. */
+must_use bool approvals_suffice(unsigned required, size_t have, struct failure *why);
 
 #endif

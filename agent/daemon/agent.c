@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of an agent: load what the store remembers, run, and close when nothing is under way. */
+#include "agent/daemon/internal.h"
+
+#include "agent/daemon/log.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int64_t agent_now(const struct agent *agent)
+{
+    return agent->clock->now(agent->clock);
+}
+
+struct binding *agent_binding_named(struct agent *agent, struct text name)
+{
+    for (size_t i = 0; i < agent->binding_count; i++)
+        if (text_is(name, agent->bindings[i].config->name))
+            return &agent->bindings[i];
+    return NULL;
+}
+
+struct agent_command agent_command(const struct agent *agent, const char *format, ...)
+{
+    struct agent_command command;
+    va_list arguments;
+    int size = snprintf(command.text, sizeof(command.text), "%s ", agent->settings.command);
+
+    if (size < 0 || (size_t)size >= sizeof(command.text))
+        return command;
+    va_start(arguments, format);
+    vsnprintf(command.text + size, sizeof(command.text) - (size_t)size, format, arguments);
+    va_end(arguments);
+    return command;
+}
+
+/* ---- jobs
+ * -------------------------------------------------------------------------------------------- */
+
+void job_begin(struct job *job, struct agent *agent, void (*cancel)(struct job *job))
+{
+    job->agent = agent;
+    job->cancel = cancel;
+    TAILQ_INSERT_TAIL(&agent->jobs, job, link);
+}
+
+void job_end(struct job *job)
+{
+    struct agent *agent = job->agent;
+
+    TAILQ_REMOVE(&agent->jobs, job, link);
+    agent_settle(agent);
+}
+
+/* ---- loading
+ * ----------------------------------------------------------------------------------------- */
+
+struct loading {
+    struct job job; /* first */
+    struct operation *query;
+    unsigned step;
+};
+
+static bool load_binding(struct agent *agent, const struct record *record, struct failure *why)
+{
+    struct binding *binding = agent_binding_named(agent, record->id);
+    cleanup_with(json_clean) json_t *body = NULL;
+
+    if (!binding)
+        return true; /* no longer configured */
+    body = json_read_object(record->body, why);
+    if (!body || !binding_restore(binding, body))
+        return failure_set(why, FAILURE_INTERNAL, "the state of binding \"%s\" is damaged",
+                           binding->config->name);
+    return true;
+}
+
+static bool load_incident(struct agent *agent, const struct record *record, struct failure *why)
+{
+    struct binding *binding = agent_binding_named(agent, record->parent);
+    struct incident *incident = incident_load(agent, record->id, record->body);
+
+    if (!incident)
+        return failure_set(why, FAILURE_INTERNAL, "incident %.*s in the state is damaged",
+                           TEXT_ARG(record->id));
+    if (!binding || binding->incident || json_at(incident->body, "resolved_at") == NULL ||
+        !json_is_null(json_at(incident->body, "resolved_at"))) {
+        incident_free(incident);
+        return true;
+    }
+    binding->incident = incident;
+    return true;
+}
+
+static bool load_plan(struct agent *agent, const struct record *record, struct failure *why)
+{
+    struct plan_record *plan = plan_record_load(agent, record->id, record->body, why);
+
+    if (!plan)
+        return false;
+    if (plan->binding && (plan->state == PLAN_OPEN || plan->state == PLAN_EXECUTING))
+        TAILQ_INSERT_TAIL(&agent->plans, plan, link);
+    else
+        plan_record_free(plan);
+    return true;
+}
+
+static bool load_approval(struct agent *agent, const struct record *record, struct failure *why)
+{
+    struct plan_record *plan = plan_find(agent, record->parent);
+
+    (void)why;
+    if (plan)
+        plan->approvals++; /* apply counts exactly; this is for the documents */
+    return true;
+}
+
+static bool load_outbox(struct agent *agent, const struct record *record, struct failure *why)
+{
+    json_t *body = json_read_object(record->body, why);
+
+    if (!body)
+        return false;
+    outbox_take(agent->outbox, record->id, record->parent, body);
+    return true;
+}
+
+static const struct {
+    enum record_kind kind;
+    bool (*load)(struct agent *agent, const struct record *record, struct failure *why);
+} loads[] = {
+    {RECORD_BINDING, load_binding},   {RECORD_INCIDENT, load_incident}, {RECORD_PLAN, load_plan},
+    {RECORD_APPROVAL, load_approval}, {RECORD_OUTBOX, load_outbox},
+};
+#define LOADS (sizeof(loads) / sizeof(loads[0]))
+
+static void load_next(struct loading *loading);
+
+static void loading_end(struct loading *loading, const struct failure *failure)
+{
+    struct agent *agent = loading->job.agent;
+
+    agent->ready(failure, agent->ready_context);
+    job_end(&loading->job);
+    free(loading);
+}
+
+static void on_records(const struct record *records, size_t count, const struct failure *failure,
+                       void *context)
+{
+    struct loading *loading = context;
+    struct agent *agent = loading->job.agent;
+    struct failure why = {0};
+
+    loading->query = NULL;
+    for (size_t i = 0; !failure && i < count; i++)
+        if (!loads[loading->step].load(agent, &records[i], &why))
+            failure = &why;
+    if (failure) {
+        loading_end(loading, failure);
+        return;
+    }
+    loading->step++;
+    load_next(loading);
+}
+
+static void on_loaded(const struct failure *failure, void *context)
+{
+    struct loading *loading = context;
+
+    loading->query = NULL;
+    loading_end(loading, failure);
+}
+
+static void load_next(struct loading *loading)
+{
+    struct agent *agent = loading->job.agent;
+    struct state_store *store = agent->settings.store;
+    struct failure why = {0};
+
+    if (!store || loading->step == LOADS) {
+        loading->query = agent->clock->after(agent->clock, 0, on_loaded, loading);
+    } else {
+        struct record_query query = {.kind = loads[loading->step].kind};
+
+        loading->query = store->query(store, &query, on_records, loading);
+    }
+    if (!loading->query) {
+        failure_out_of_memory(&why);
+        loading_end(loading, &why);
+    }
+}
+
+static void loading_cancel(struct job *job)
+{
+    operation_cancel(((struct loading *)job)->query);
+}
+
+/* ---- life
+ * -------------------------------------------------------------------------------------------- */
+
+static bool bindings_init(struct agent *agent)
+{
+    size_t count = agent->config->binding_count;
+
+    agent->binding_count = count;
+    agent->bindings = calloc(count ? count : 1, sizeof(*agent->bindings));
+    agent->schedule_room = calloc(count ? count : 1, sizeof(*agent->schedule_room));
+    if (!agent->bindings || !agent->schedule_room)
+        return false;
+    schedule_init(&agent->schedule, agent->schedule_room, count);
+    for (size_t i = 0; i < count; i++) {
+        struct binding *binding = &agent->bindings[i];
+
+        binding->config = &agent->config->bindings[i];
+        binding->source = agent->settings.ports[i].source;
+        binding->copy = agent->settings.ports[i].copy;
+        binding->due.place = SCHEDULE_NOWHERE;
+        binding->judgement = (struct judgement){VERDICT_UNKNOWN, ANY_SLOT};
+    }
+    return true;
+}
+
+static void agent_free(struct agent *agent)
+{
+    struct plan_record *plan;
+
+    for (size_t i = 0; agent->bindings && i < agent->binding_count; i++) {
+        free(agent->bindings[i].source_why);
+        free(agent->bindings[i].copy_why);
+        incident_free(agent->bindings[i].incident);
+    }
+    while ((plan = TAILQ_FIRST(&agent->plans)))
+        plan_forget(agent, plan);
+    outbox_free(agent->outbox);
+    free(agent->bindings);
+    free(agent->schedule_room);
+    free(agent->store_why);
+    free(agent);
+}
+
+struct agent *agent_open(const struct agent_settings *settings, operation_done *ready,
+                         void *context)
+{
+    struct agent *agent = calloc(1, sizeof(*agent));
+    struct loading *loading = calloc(1, sizeof(*loading));
+
+    if (!agent || !loading) {
+        free(agent);
+        free(loading);
+        return NULL;
+    }
+    agent->settings = *settings;
+    agent->config = settings->config;
+    agent->clock = settings->clock;
+    agent->ready = ready;
+    agent->ready_context = context;
+    TAILQ_INIT(&agent->jobs);
+    TAILQ_INIT(&agent->plans);
+    agent->started_at = agent_now(agent);
+    agent->outbox = outbox_open(agent);
+    api_init(agent);
+    if (!agent->outbox || !bindings_init(agent)) {
+        free(loading);
+        agent_free(agent);
+        return NULL;
+    }
+    loading->job.agent = agent;
+    job_begin(&loading->job, agent, loading_cancel);
+    loading->query = NULL;
+    if (settings->store) {
+        struct record_query query = {.kind = loads[0].kind};
+
+        loading->query = settings->store->query(settings->store, &query, on_records, loading);
+    } else {
+        loading->query = agent->clock->after(agent->clock, 0, on_loaded, loading);
+    }
+    if (!loading->query) {
+        TAILQ_REMOVE(&agent->jobs, &loading->job, link);
+        free(loading);
+        agent_free(agent);
+        return NULL;
+    }
+    return agent;
+}
+
+static void on_resumed(struct agent *agent, const char *plan_id, struct binding *binding,
+                       const struct execution_outcome *outcome, void *context)
+{
+    (void)agent;
+    (void)context;
+    log_info("interrupted plan ended", FIELD("plan", plan_id),
+             FIELD("binding", binding->config->name),
+             FIELD("state", plan_state_name(outcome->state)), FIELD("why", outcome->why));
+}
+
+static void resume_executions(struct agent *agent)
+{
+    struct plan_record *plan, *next;
+    struct failure why = {0};
+
+    for (plan = TAILQ_FIRST(&agent->plans); plan; plan = next) {
+        next = TAILQ_NEXT(plan, link);
+        if (plan->state != PLAN_EXECUTING)
+            continue;
+        if (!execution_start(agent, plan, NULL, 0, on_resumed, NULL, &why))
+            log_error("interrupted plan cannot go on", FIELD("plan", plan->id),
+                      FIELD("why", why.text));
+    }
+}
+
+void agent_watch(struct agent *agent)
+{
+    outbox_run(agent->outbox);
+    resume_executions(agent);
+    watcher_start(agent);
+}
+
+struct api *agent_api(struct agent *agent)
+{
+    return &agent->api;
+}
+
+bool agent_is_executing(const struct agent *agent)
+{
+    return agent->executing != NULL;
+}
+
+void agent_settle(struct agent *agent)
+{
+    void (*closed)(void *) = agent->closed;
+    void *context = agent->closed_context;
+
+    if (!agent->is_closing || !TAILQ_EMPTY(&agent->jobs) || agent->timer)
+        return;
+    agent_free(agent);
+    if (closed)
+        closed(context);
+}
+
+/* Closing waits for the clock's next turn at least, so that `closed` never runs inside
+ * agent_close(). */
+struct closing {
+    struct job job; /* first */
+};
+
+static void on_closing(const struct failure *unused, void *context)
+{
+    struct closing *closing = context;
+
+    (void)unused;
+    job_end(&closing->job);
+    free(closing);
+}
+
+static void closing_cancel(struct job *job)
+{
+    (void)job;
+}
+
+void agent_close(struct agent *agent, void (*closed)(void *context), void *context)
+{
+    struct closing *closing = calloc(1, sizeof(*closing));
+    struct job *job, *next;
+
+    assert(!agent->is_closing);
+    agent->is_closing = true;
+    agent->closed = closed;
+    agent->closed_context = context;
+    watcher_stop(agent);
+    for (job = TAILQ_FIRST(&agent->jobs); job; job = next) {
+        next = TAILQ_NEXT(job, link);
+        job->cancel(job);
+    }
+    if (closing && agent->clock->after(agent->clock, 0, on_closing, closing)) {
+        job_begin(&closing->job, agent, closing_cancel);
+        return;
+    }
+    free(closing);
+    agent_settle(agent);
+}
