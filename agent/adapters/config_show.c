@@ -124,7 +124,7 @@ static json_t *show_map(const struct config_table *table, const char *base)
         bool is_said;
         json_t *value;
 
-        if (bit && key->only_for && !(key->only_for & bit))
+        if (key->flags & KEY_SECOND_PLACE || (bit && key->only_for && !(key->only_for & bit)))
             continue;
         value = show_value(key, base, &is_said);
         if (is_said && json_object_set_new(map, key->name, value)) {

@@ -78,7 +78,7 @@ static const struct config_key cloud_keys[] = {
     {"authority", "Where Entra answers.", KEY_URL, KEY_REQUIRED, .at = AZURE(authority)},
     {"audience", "What tokens are asked for; by default resource_manager.", KEY_URL,
      .at = AZURE(audience)},
-    {"ca_file", "PEM file of the authorities to trust instead of the system's.", KEY_PATH,
+    {"ca_file", "PEM file of the authorities to trust instead of the system's.", KEY_PATH, KEY_SECOND_PLACE,
      .at = AZURE(ca_file)},
     {0}};
 static const struct config_table cloud_table = {0, cloud_keys};
@@ -97,7 +97,7 @@ static const struct config_word credential_methods[] = {
 static const struct config_key credential_keys[] = {
     {"method", "How to get a token from Entra.", KEY_WORD, KEY_REQUIRED | KEY_SELECTS,
      .at = AZURE(method), .words = credential_methods},
-    {"tenant_id", "The tenant; without it AZURE_TENANT_ID.", KEY_NAME, .at = AZURE(tenant_id),
+    {"tenant_id", "The tenant; workload identity also finds it in AZURE_TENANT_ID.", KEY_NAME, .at = AZURE(tenant_id),
      .only_for = BY_SECRET | BY_FEDERATION | BY_DEFAULT, .needed_for = BY_SECRET},
     {"client_id", "The application, or the identity where a machine has several.", KEY_NAME,
      .at = AZURE(client_id), .needed_for = BY_SECRET},

@@ -39,8 +39,9 @@ enum key_flags {
     KEY_REQUIRED = 1,
     KEY_MULTILINE = 2,
     KEY_UNIX_TOO = 4,
-    KEY_IS_PRIVATE = 8, /* a file with a private key: refused when others can read it */
-    KEY_SELECTS = 16,   /* its word says which other keys of the table there are */
+    KEY_IS_PRIVATE = 8,    /* a file with a private key: refused when others can read it */
+    KEY_SELECTS = 16,      /* its word says which other keys of the table there are */
+    KEY_SECOND_PLACE = 32, /* of a field that has a key elsewhere: read here, shown there */
 };
 
 #define WORD_LATER      (-100) /* a word that a later version brings */

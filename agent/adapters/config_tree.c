@@ -71,15 +71,27 @@ static bool bytes_are_fine(struct text yaml, struct report *report)
 
 /* ---- the events ---- */
 
+/* libfyaml marks what stands behind a quote, or behind the '*' of an alias. */
+static bool is_marked_late(const struct fy_event *event)
+{
+    enum fy_scalar_style style;
+
+    if (event->type != FYET_SCALAR)
+        return event->type == FYET_ALIAS;
+    style = fy_token_scalar_style(event->scalar.value);
+    return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+}
+
 static struct report_place place_of(struct builder *builder, struct fy_event *event)
 {
     const struct fy_mark *mark = fy_event_start_mark(event);
+    int column;
 
     /* A value that is left out has no mark: it is where its key is. */
     if (!mark)
         return builder->has_key ? builder->key_place : builder->last_place;
-    builder->last_place =
-        (struct report_place){(unsigned)mark->line + 1, (unsigned)mark->column + 1};
+    column = mark->column + 1 - (mark->column > 0 && is_marked_late(event));
+    builder->last_place = (struct report_place){(unsigned)mark->line + 1, (unsigned)column};
     return builder->last_place;
 }
 
