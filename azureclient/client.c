@@ -41,9 +41,13 @@ static bool open_upstreams(struct azure_client *client, struct failure *why)
     };
 
     client->arm = upstream_open(client->http, &arm, why);
-    if (!client->arm)
+    if (!client->arm) {
+        failure_prefix(why, "%s", arm.origin);
         return false;
+    }
     client->issuer = upstream_open(client->http, &issuer, why);
+    if (!client->issuer)
+        failure_prefix(why, "%s", issuer.origin);
     return client->issuer;
 }
 
