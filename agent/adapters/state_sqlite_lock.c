@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The right to execute plans: a lock on a file beside the state, gone with the process that holds
+ * it. The lock belongs to the open file, so a second holder in this process is refused as well. */
+#include "agent/adapters/state_sqlite_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* The holder's pid is for people; the lock alone decides. */
+static bool refuse(int fd, const char *path, struct failure *why)
+{
+    char pid[16] = "";
+    ssize_t size = pread(fd, pid, sizeof(pid) - 1, 0);
+    uint64_t number;
+
+    if (size > 0 && text_parse_u64((struct text){pid, (size_t)size}, INT32_MAX, &number))
+        return failure_set(why, FAILURE_CONFLICT,
+                           "another keydrift (pid %llu) is executing a plan on %s: wait for it",
+                           (unsigned long long)number, path);
+    return failure_set(why, FAILURE_CONFLICT,
+                       "another keydrift is executing a plan on %s: wait for it", path);
+}
+
+static bool lock_file(int fd, const char *path, struct failure *why)
+{
+    char pid[16];
+    int size = snprintf(pid, sizeof(pid), "%d", (int)getpid());
+
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno == EWOULDBLOCK)
+            return refuse(fd, path, why);
+        return failure_set(why, FAILURE_INTERNAL, "cannot lock %s.lock: %s", path, strerror(errno));
+    }
+    /* A full disk must not keep anybody from locking. */
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)size, 0) < 0)
+        return true;
+    return true;
+}
+
+bool state_lock_take(const char *path, int *fd, struct failure *why)
+{
+    char *lock_path = NULL;
+    int opened;
+
+    if (*fd >= 0)
+        return true;
+    if (asprintf(&lock_path, "%s.lock", path) < 0)
+        return failure_out_of_memory(why);
+    opened = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    free(lock_path);
+    if (opened < 0)
+        return failure_set(why, FAILURE_INTERNAL, "cannot open %s.lock: %s", path, strerror(errno));
+    if (!lock_file(opened, path, why)) {
+        close(opened);
+        return false;
+    }
+    *fd = opened;
+    return true;
+}
+
+void state_lock_release(int *fd)
+{
+    if (*fd < 0)
+        return;
+    /* Not our pid any more; the file itself stays, as others may have it open. */
+    if (ftruncate(*fd, 0) == 0)
+        flock(*fd, LOCK_UN);
+    close(*fd);
+    *fd = -1;
+}
