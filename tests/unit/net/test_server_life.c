@@ -164,6 +164,27 @@ TEST(close_drops_idle_unfinished_and_unread_connections)
     buffer_clear(&answer);
 }
 
+TEST(a_client_that_closes_its_side_while_the_answer_comes_gets_all_of_it)
+{
+    enum { SIZE = 16 * 1024 * 1024 };
+    struct bench bench;
+    struct buffer answer;
+    char *big = calloc(1, SIZE);
+    int fd;
+
+    bench_open(&bench, (struct server_settings){0});
+    buffer_init(&answer, 2 * SIZE);
+    fd = hold_one(&bench);
+    server_reply(bench.held[0], 200, NULL, 0, (struct text){big, SIZE});
+    shutdown(fd, SHUT_WR);
+    assert_true(client_read(&bench, fd, &answer, NULL));
+    assert_true(answer.size > SIZE);
+    close(fd);
+    free(big);
+    buffer_clear(&answer);
+    bench_close(&bench);
+}
+
 TEST(a_reset_is_a_reset_without_a_byte)
 {
     struct bench bench;
@@ -238,8 +259,10 @@ TEST(more_is_read_ahead_only_up_to_a_cap)
     assert_true(sent < 200 * 65536);
     server_reply(bench.held[0], 200, NULL, 0, TEXT("late"));
     assert_true(client_read(&bench, fd, &answer, "late"));
-    client_read(&bench, fd, &answer, NULL);
+    assert_true(client_read(&bench, fd, &answer, NULL));
     assert_contains(answer.start, "HTTP/1.1 400 ");
+    /* It listens on for a moment, so that our unread bytes do not turn its answer into a reset. */
+    assert_true(client_send(&bench, fd, TEXT("more")));
     close(fd);
     buffer_clear(&answer);
     bench_close(&bench);
@@ -442,6 +465,7 @@ int main(void)
         CASE(calls_may_be_answered_while_the_server_closes),
         CASE(a_server_may_be_closed_from_a_call),
         CASE(close_drops_idle_unfinished_and_unread_connections),
+        CASE(a_client_that_closes_its_side_while_the_answer_comes_gets_all_of_it),
         CASE(a_reset_is_a_reset_without_a_byte),
         CASE(raw_bytes_are_sent_as_they_are_and_the_connection_closed),
         CASE(a_second_answer_is_caught), CASE(more_is_read_ahead_only_up_to_a_cap),

@@ -11,9 +11,11 @@ void *__wrap_calloc(size_t count, size_t size);
 
 static long countdown = -1; /* fails when it passes 0; negative: never */
 
+static bool always_fails;
+
 static bool fails_now(void)
 {
-    return countdown >= 0 && countdown-- == 0;
+    return always_fails || (countdown >= 0 && countdown-- == 0);
 }
 
 void *__wrap_malloc(size_t size)
@@ -33,11 +35,13 @@ static const char request[] = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length:
 static void talk(struct bench *bench, char *answer, size_t limit)
 {
     int fd = client_connect(bench);
+    uint64_t since = bench_now();
     size_t size = 0;
     ssize_t got;
 
     assert_int_equal(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL), sizeof(request) - 1);
     do {
+        assert_true(bench_now() - since < BENCH_PATIENCE_MS);
         bench_turn(bench, fd, POLLIN);
         got = recv(fd, answer + size, limit - 1 - size, 0);
         size += got > 0 ? (size_t)got : 0;
@@ -69,6 +73,33 @@ TEST(a_failed_allocation_costs_at_most_its_own_connection)
     bench_close(&bench);
 }
 
+TEST(connections_that_come_when_there_is_no_memory_do_not_deafen_the_server)
+{
+    struct bench bench;
+    char answer[4096];
+    int fds[5];
+
+    bench_open(&bench, (struct server_settings){0});
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 5; i++)
+            fds[i] = client_connect(&bench);
+        always_fails = true;
+        for (int i = 0; i < 5; i++) {
+            ssize_t size;
+
+            for (uint64_t since = bench_now(); (size = recv(fds[i], answer, 1, 0)) == -1 &&
+                                               errno == EAGAIN && bench_now() - since < 5000;)
+                bench_turn(&bench, fds[i], POLLIN);
+            assert_true(size == 0 || errno == ECONNRESET);
+            close(fds[i]);
+        }
+        always_fails = false;
+        talk(&bench, answer, sizeof(answer));
+        assert_contains(answer, "\r\n\r\nabcde");
+    }
+    bench_close(&bench);
+}
+
 TEST(a_server_that_finds_no_memory_says_so)
 {
     for (long n = 0; n < 2; n++) {
@@ -91,5 +122,6 @@ TEST(a_server_that_finds_no_memory_says_so)
 int main(void)
 {
     return RUN(CASE(a_failed_allocation_costs_at_most_its_own_connection),
+               CASE(connections_that_come_when_there_is_no_memory_do_not_deafen_the_server),
                CASE(a_server_that_finds_no_memory_says_so));
 }
