@@ -16,7 +16,7 @@ struct approving {
     json_t *tokens; /* still to be recorded; an array */
     size_t at;      /* the one being looked up */
     struct operation *operation;
-    struct buffer kept; /* what the approval last verified points into */
+    struct buffer kept[APPROVAL_MAX]; /* what each verified approval points into */
     struct failure failure;
     approving_done *done;
     void *context;
