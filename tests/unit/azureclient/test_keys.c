@@ -85,9 +85,9 @@ TEST(throttling_says_when_to_come_back)
                "{\"error\":{\"code\":\"SubscriptionRequestsThrottled\",\"message\":\"slow\"}}",
                "Retry-After: 7"});
     fake_list_keys(&fake);
-    assert_true(fake.failure.kind == FAILURE_THROTTLED || fake.failure.kind == FAILURE_TIMEOUT);
-    if (fake.failure.kind == FAILURE_THROTTLED)
-        assert_int_equal(fake.failure.retry_after_ms, 7000);
+    FAKE_FAILED(&fake, FAILURE_THROTTLED, "HTTP 429 SubscriptionRequestsThrottled: slow");
+    assert_int_equal(fake.failure.retry_after_ms, 7000);
+    assert_int_equal(fake_count(&fake, "POST /listKeys"), 1); /* 7 s are more than there is time */
     fake_close(&fake);
 }
 

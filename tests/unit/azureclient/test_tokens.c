@@ -300,12 +300,12 @@ TEST(a_token_is_used_for_most_of_its_life_and_then_replaced)
 {
     FAKE_OPEN(
         &fake,
-        {"POST /token", 200, "{\"access_token\":\"canary-1\",\"expires_in\":\"1\"}", .times = 1},
+        {"POST /token", 200, "{\"access_token\":\"canary-1\",\"expires_in\":\"3\"}", .times = 1},
         {"POST /token", 200, "{\"access_token\":\"canary-2\",\"expires_in\":\"3600\"}"}, KEYS);
     fake_list_keys(&fake);
     fake_list_keys(&fake);
     assert_int_equal(fake_count(&fake, "POST /token"), 1);
-    fake_run(&fake, 820);
+    fake_run(&fake, 2450);
     fake_list_keys(&fake);
     assert_string_equal(fake_last(&fake, "POST /listKeys")->authorization, "Bearer canary-2");
     assert_int_equal(fake_count(&fake, "POST /token"), 2);
