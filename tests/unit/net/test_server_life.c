@@ -242,6 +242,7 @@ TEST(more_is_read_ahead_only_up_to_a_cap)
 {
     struct bench bench;
     struct buffer answer;
+    char *more = calloc(1, 4 * 1024 * 1024);
     size_t sent = 0;
     int fd;
 
@@ -262,7 +263,8 @@ TEST(more_is_read_ahead_only_up_to_a_cap)
     assert_true(client_read(&bench, fd, &answer, NULL));
     assert_contains(answer.start, "HTTP/1.1 400 ");
     /* It listens on for a moment, so that our unread bytes do not turn its answer into a reset. */
-    assert_true(client_send(&bench, fd, TEXT("more")));
+    assert_true(client_send(&bench, fd, (struct text){more, 4 * 1024 * 1024}));
+    free(more);
     close(fd);
     buffer_clear(&answer);
     bench_close(&bench);
