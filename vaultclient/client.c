@@ -110,8 +110,7 @@ public_api const char *vault_client_address(const struct vault_client *client)
     return client->address;
 }
 
-/* ---- closing
- * -------------------------------------------------------------------------------------- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 static void on_timer_closed(uv_handle_t *timer)
 {

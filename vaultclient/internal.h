@@ -23,8 +23,7 @@
 #include <sys/stat.h>
 #include <uv.h>
 
-/* ---- later.c
- * -------------------------------------------------------------------------------------- */
+/* ---- later.c --------------------------------------------------------------------------------- */
 
 struct later {
     TAILQ_ENTRY(later) link;
@@ -46,8 +45,7 @@ void vault_later_set(struct laters *laters, struct later *later, uint64_t delay_
                      void (*run)(struct later *later));
 void vault_later_clear(struct laters *laters, struct later *later);
 
-/* ---- request.c
- * ------------------------------------------------------------------------------------ */
+/* ---- request.c ------------------------------------------------------------------------------- */
 
 /* Copied by vault_request_send(). */
 struct request_plan {
@@ -89,8 +87,7 @@ void vault_requests_go_on(struct vault_client *client);
 enum token_health { TOKEN_ALIVE, TOKEN_DEAD, TOKEN_UNCLEAR };
 void vault_requests_judge(struct vault_client *client, enum token_health health);
 
-/* ---- token.c
- * -------------------------------------------------------------------------------------- */
+/* ---- token.c --------------------------------------------------------------------------------- */
 
 struct login;
 
@@ -132,8 +129,7 @@ void vault_token_logged_in(struct vault_client *client, const struct wire_token 
 void vault_token_login_failed(struct vault_client *client, bool is_refusal,
                               const struct failure *failure);
 
-/* ---- login.c
- * -------------------------------------------------------------------------------------- */
+/* ---- login.c --------------------------------------------------------------------------------- */
 
 /* What the client logs in with: its own copies of `struct vault_auth`. */
 struct credential {
@@ -159,8 +155,7 @@ bool vault_account_has_news(const struct account *account);
 /* False with `why` when it cannot even begin: nothing is called then. */
 must_use bool vault_login_start(struct vault_client *client, struct failure *why);
 
-/* ---- mount.c
- * -------------------------------------------------------------------------------------- */
+/* ---- mount.c --------------------------------------------------------------------------------- */
 
 struct mount {
     LIST_ENTRY(mount) link;
@@ -191,8 +186,7 @@ void vault_mount_cancel(struct mount_wait *wait);
 void vault_mount_forget(struct vault_client *client, struct text name);
 void vault_mounts_free(struct vault_client *client);
 
-/* ---- call.c
- * --------------------------------------------------------------------------------------- */
+/* ---- call.c ---------------------------------------------------------------------------------- */
 
 /* One public operation on a key: first the mount, then requests, one at a time. The first member of
  * the operation's own struct, which lies at the start of one allocation together with the names. */
@@ -230,8 +224,7 @@ void vault_call_refuse(struct call *call, const struct http_answer *answer, stru
 /* Tells and frees. `failure` NULL: success. */
 void vault_call_end(struct call *call, const struct failure *failure);
 
-/* ---- client.c
- * ------------------------------------------------------------------------------------- */
+/* ---- client.c -------------------------------------------------------------------------------- */
 
 struct vault_client {
     struct http *http;

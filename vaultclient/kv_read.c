@@ -9,8 +9,7 @@
 /* A secret is about 1 MB at most; `<` and its like travel as six bytes. */
 #define DATA_LIMIT ((size_t)8 << 20)
 
-/* ---- metadata
- * ------------------------------------------------------------------------------------- */
+/* ---- metadata -------------------------------------------------------------------------------- */
 
 struct metadata_call {
     struct call call;
@@ -26,14 +25,15 @@ static void end_metadata(struct call *call, const struct failure *failure)
     metadata->done(failure ? NULL : &metadata->version, failure, metadata->context);
 }
 
-/* The server's clock, which decided about deletions; ours when it does not tell. */
+/* The server's clock, which decided about deletions, at the end of the second it names; ours when
+ * it does not tell. */
 static int64_t time_of(const struct http_answer *answer)
 {
     int64_t now;
     struct timespec clock;
 
     if (instant_parse_http(http_answer_header(answer, "Date"), &now))
-        return now;
+        return now + 999;
     clock_gettime(CLOCK_REALTIME, &clock);
     return (int64_t)clock.tv_sec * 1000 + clock.tv_nsec / 1000000;
 }
@@ -87,8 +87,7 @@ public_api struct operation *vault_read_metadata(struct vault_client *client, st
     return vault_call_start(&metadata->call, false) ? &metadata->call.operation : NULL;
 }
 
-/* ---- one field
- * ------------------------------------------------------------------------------------ */
+/* ---- one field ------------------------------------------------------------------------------- */
 
 struct field_call {
     struct call call;
@@ -170,8 +169,7 @@ public_api struct operation *vault_read_field(struct vault_client *client, struc
     return vault_call_start(&call->call, false) ? &call->call.operation : NULL;
 }
 
-/* ---- rights
- * --------------------------------------------------------------------------------------- */
+/* ---- rights ---------------------------------------------------------------------------------- */
 
 struct rights_call {
     struct call call;

@@ -28,8 +28,7 @@ static void end_write(struct call *call, const struct failure *failure)
     secret_free(write->value);
 }
 
-/* ---- reading back
- * --------------------------------------------------------------------------------- */
+/* ---- reading back ---------------------------------------------------------------------------- */
 
 /* A standby may lag behind by a fraction of a second. */
 static const uint32_t read_back_pauses_ms[] = {50, 300, 1000};
@@ -107,8 +106,7 @@ static void read_back(struct write_call *write)
                     &target, NULL, on_read_back);
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void on_written(const struct http_answer *answer, const struct failure *failure,
                        void *context)
@@ -161,8 +159,7 @@ static void send_write(struct write_call *write, struct text fields)
         &target, &body, on_written);
 }
 
-/* ---- the neighbours
- * ------------------------------------------------------------------------------- */
+/* ---- the neighbours -------------------------------------------------------------------------- */
 
 static bool is_expected_version(const struct write_call *write, const struct vault_version *version)
 {

@@ -21,8 +21,7 @@ struct login {
     uint64_t deadline;
 };
 
-/* ---- credentials
- * ---------------------------------------------------------------------------------- */
+/* ---- credentials ----------------------------------------------------------------------------- */
 
 static bool credential_init(struct credential *credential, const struct vault_value *given)
 {
@@ -164,8 +163,7 @@ bool vault_account_has_news(const struct account *account)
                        account->is_wrapped ? account->wrapper : account->refused_secret_id);
 }
 
-/* ---- the end
- * -------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void login_free(struct login *login)
 {
@@ -238,8 +236,7 @@ static void fail_to_send(struct login *login)
     fail(login, false, &why);
 }
 
-/* ---- a token that was given
- * ----------------------------------------------------------------------- */
+/* ---- a token that was given ------------------------------------------------------------------ */
 
 static void on_looked_up(const struct http_answer *answer, const struct failure *failure,
                          void *context)
@@ -282,8 +279,7 @@ static bool look_up(struct login *login)
         &target, NULL, on_looked_up);
 }
 
-/* ---- AppRole
- * -------------------------------------------------------------------------------------- */
+/* ---- AppRole --------------------------------------------------------------------------------- */
 
 static void on_logged_in(const struct http_answer *answer, const struct failure *failure,
                          void *context)
@@ -323,8 +319,7 @@ static bool present(struct login *login)
         &target, &body, on_logged_in);
 }
 
-/* ---- a wrapped secret id
- * -------------------------------------------------------------------------- */
+/* ---- a wrapped secret id --------------------------------------------------------------------- */
 
 /* The wrapping token is spent, whatever came of it. */
 static void condemn(struct login *login, struct failure *why)
@@ -469,8 +464,7 @@ static bool begin_wrapped(struct login *login, struct failure *why)
     return (account->wrapper && ask_who_wrapped(login)) || failure_out_of_memory(why);
 }
 
-/* ---- the beginning
- * -------------------------------------------------------------------------------- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 static bool begin(struct login *login, struct failure *why)
 {

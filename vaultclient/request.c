@@ -94,8 +94,7 @@ static bool uses_own_token(const struct request *request)
     return !request->plan.token && !request->plan.is_anonymous;
 }
 
-/* ---- answers
- * -------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void go_on(struct request *request);
 
@@ -188,8 +187,7 @@ static void on_answer(const struct http_answer *answer, const struct failure *fa
     }
 }
 
-/* ---- sending
- * -------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static bool send_it(struct request *request)
 {

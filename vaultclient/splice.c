@@ -27,8 +27,7 @@ static bool refuse(struct scanner *scanner, const char *what)
                        what);
 }
 
-/* ---- strings
- * -------------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 /* Four hex digits at `at`, or -1. */
 static int32_t hex4(struct text text, size_t at)
@@ -167,8 +166,7 @@ static bool raw_is(struct text raw, struct text plain)
     return next_byte(&reader) < 0;
 }
 
-/* ---- values
- * --------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static void skip_blanks(struct scanner *scanner)
 {
@@ -352,8 +350,7 @@ bool vault_splice_check(struct text json, struct failure *why)
     return ok;
 }
 
-/* ---- on checked text
- * ------------------------------------------------------------------------------ */
+/* ---- on checked text ------------------------------------------------------------------------- */
 
 /* Moves behind a value known to be well-formed: no names, no recursion. */
 static void skip_value(struct scanner *scanner)

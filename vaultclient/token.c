@@ -96,8 +96,7 @@ enum token_answer vault_token_need(struct vault_client *client, struct failure *
     return TOKEN_REFUSED;
 }
 
-/* ---- renewal
- * -------------------------------------------------------------------------------------- */
+/* ---- renewal --------------------------------------------------------------------------------- */
 
 static void set_chore(struct vault_client *client, uint64_t delay_ms, bool is_login)
 {
@@ -180,8 +179,7 @@ static void on_chore(struct later *later)
         begin_login(client);
 }
 
-/* ---- log-ins
- * -------------------------------------------------------------------------------------- */
+/* ---- log-ins --------------------------------------------------------------------------------- */
 
 void vault_token_logged_in(struct vault_client *client, const struct wire_token *given)
 {
@@ -234,8 +232,7 @@ void vault_token_login_failed(struct vault_client *client, bool is_refusal,
     vault_requests_go_on(client);
 }
 
-/* ---- doubts
- * --------------------------------------------------------------------------------------- */
+/* ---- doubts ---------------------------------------------------------------------------------- */
 
 static void bury(struct vault_client *client)
 {
@@ -294,8 +291,7 @@ bool vault_token_doubt(struct vault_client *client, unsigned generation, uint64_
     return true;
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void vault_token_close(struct vault_client *client)
 {

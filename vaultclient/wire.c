@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- paths
- * ---------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 static bool check_path(struct text path, const char *what, struct failure *why)
 {
@@ -68,8 +67,7 @@ void vault_wire_plain_target(struct buffer *out, const char *before, struct text
     buffer_append_string(out, behind);
 }
 
-/* ---- errors
- * --------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 /* The member "errors", when the body is such an answer. */
 static json_t *errors_of(struct text body)

@@ -18,8 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ---- wire.c: paths and errors
- * --------------------------------------------------------------------- */
+/* ---- wire.c: paths and errors ---------------------------------------------------------------- */
 
 /* FAILURE_INVALID unless the mount and path are what vaultclient.h promises to take. The server is
  * never asked: it deletes "a" when told to delete "a/", and redirects "a//b". */
@@ -49,8 +48,7 @@ bool vault_wire_says_token_is_dead(struct text body);
 /* An error status behind which a write may still have happened. */
 bool vault_wire_is_ambiguous(int status, struct text body);
 
-/* ---- wire_kv.c
- * ------------------------------------------------------------------------------------ */
+/* ---- wire_kv.c ------------------------------------------------------------------------------- */
 
 /* The answer of sys/internal/ui/mounts/<mount>: 1 or 2. */
 must_use bool vault_wire_mount(struct text body, struct text mount, int *version,
@@ -85,8 +83,7 @@ void vault_wire_rights_body(struct vault_key key, int kv, struct buffer *out);
 must_use bool vault_wire_rights(struct text body, struct vault_key key, int kv,
                                 struct vault_rights *ret, struct failure *why);
 
-/* ---- wire_auth.c
- * ---------------------------------------------------------------------------------- */
+/* ---- wire_auth.c ----------------------------------------------------------------------------- */
 
 struct wire_token {
     struct secret *value; /* NULL in answers that do not carry it; for the caller to free */

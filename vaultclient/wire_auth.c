@@ -95,8 +95,7 @@ bool vault_wire_login_was_refused(int status, struct text body)
             vault_wire_says(body, "invalid username or password"));
 }
 
-/* ---- wrapping
- * ------------------------------------------------------------------------------------- */
+/* ---- wrapping -------------------------------------------------------------------------------- */
 
 bool vault_wire_wrapping_token_fits(struct text token, bool in_namespace)
 {

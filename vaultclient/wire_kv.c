@@ -13,8 +13,7 @@
 #define WRONG_ENGINE                                                                               \
     "the mount is not the KV version it was a moment ago, or not KV at all; nothing was believed"
 
-/* ---- versions
- * ------------------------------------------------------------------------------------- */
+/* ---- versions -------------------------------------------------------------------------------- */
 
 /* Milliseconds, and the nanoseconds below them. */
 static bool read_time(struct text text, int64_t *at, int64_t *rest_ns)
@@ -74,47 +73,7 @@ static bool read_version(const json_t *json, struct vault_version *ret, struct f
     return true;
 }
 
-bool vault_wire_metadata(int status, struct text body, int64_t now, struct vault_version *ret,
-                         struct failure *why)
-{
-    json_t *answer cleanup_with(json_clean) = NULL;
-    struct vault_version version = {.kv = 2};
-    const json_t *current;
-    int64_t deleted_at, ignored;
-    char number[16];
-
-    if (status != 200) {
-        vault_wire_explain(status, body, 0, NULL, why);
-        return false;
-    }
-    answer = json_read_object(body, why);
-    if (!answer)
-        return false;
-    if (json_integer_at(answer, "data.current_version", -1) == 0)
-        return failure_set(why, FAILURE_NOT_FOUND, "the secret has no version yet");
-    if (!need_version(answer, "data.current_version", &version.version, why) ||
-        !need_time(answer, "data.created_time", &version.key_created_at, &version.key_created_ns,
-                   why))
-        return false;
-    snprintf(number, sizeof number, "%u", version.version);
-    current = json_object_get(json_at(answer, "data.versions"), number);
-    if (!current)
-        return failure_set(why, FAILURE_PROTOCOL,
-                           "the answer does not describe its current version %s", number);
-    if (!need_time(current, "created_time", &version.created_at, &version.created_ns, why))
-        return false;
-    version.is_destroyed = json_boolean_at(current, "destroyed", false);
-    if (json_text_at(current, "deletion_time").size) {
-        if (!need_time(current, "deletion_time", &deleted_at, &ignored, why))
-            return false;
-        version.is_deleted = deleted_at <= now;
-    }
-    *ret = version;
-    return true;
-}
-
-/* ---- mounts
- * --------------------------------------------------------------------------------------- */
+/* ---- mounts ---------------------------------------------------------------------------------- */
 
 bool vault_wire_mount(struct text body, struct text mount, int *version, struct failure *why)
 {
@@ -143,8 +102,7 @@ bool vault_wire_mount(struct text body, struct text mount, int *version, struct 
     return true;
 }
 
-/* ---- data
- * ----------------------------------------------------------------------------------------- */
+/* ---- what is not there ----------------------------------------------------------------------- */
 
 static struct text member(struct text object, const char *name)
 {
@@ -211,6 +169,47 @@ static bool explain_no_data(int status, struct text body, struct failure *why)
     vault_wire_explain(status, body, 0, NULL, why);
     return false;
 }
+
+/* ---- metadata -------------------------------------------------------------------------------- */
+
+bool vault_wire_metadata(int status, struct text body, int64_t now, struct vault_version *ret,
+                         struct failure *why)
+{
+    json_t *answer cleanup_with(json_clean) = NULL;
+    struct vault_version version = {.kv = 2};
+    const json_t *current;
+    int64_t deleted_at, ignored;
+    char number[16];
+
+    if (status != 200)
+        return explain_no_data(status, body, why);
+    answer = json_read_object(body, why);
+    if (!answer)
+        return false;
+    if (json_integer_at(answer, "data.current_version", -1) == 0)
+        return failure_set(why, FAILURE_NOT_FOUND, "the secret has no version yet");
+    if (!need_version(answer, "data.current_version", &version.version, why) ||
+        !need_time(answer, "data.created_time", &version.key_created_at, &version.key_created_ns,
+                   why))
+        return false;
+    snprintf(number, sizeof number, "%u", version.version);
+    current = json_object_get(json_at(answer, "data.versions"), number);
+    if (!current)
+        return failure_set(why, FAILURE_PROTOCOL,
+                           "the answer does not describe its current version %s", number);
+    if (!need_time(current, "created_time", &version.created_at, &version.created_ns, why))
+        return false;
+    version.is_destroyed = json_boolean_at(current, "destroyed", false);
+    if (json_text_at(current, "deletion_time").size) {
+        if (!need_time(current, "deletion_time", &deleted_at, &ignored, why))
+            return false;
+        version.is_deleted = deleted_at <= now;
+    }
+    *ret = version;
+    return true;
+}
+
+/* ---- data ------------------------------------------------------------------------------------ */
 
 bool vault_wire_data(int status, struct text body, uint32_t asked, struct wire_secret *ret,
                      struct failure *why)
@@ -287,8 +286,7 @@ bool vault_wire_field(struct text fields, struct text field, enum vault_field_st
     return ok;
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 bool vault_wire_write_body(uint32_t expected, struct text fields, struct text field,
                            struct text value, struct buffer *out)
@@ -332,8 +330,7 @@ bool vault_wire_written(int status, struct text body, uint32_t expected,
     return true;
 }
 
-/* ---- rights
- * --------------------------------------------------------------------------------------- */
+/* ---- rights ---------------------------------------------------------------------------------- */
 
 static bool append_path(struct vault_key key, const char *part, struct buffer *out)
 {

@@ -1,0 +1,732 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Vault client against a real OpenBao (tests/support/with_openbao.py): what the servers say is
+ * what counts. Each case uses paths of its own. */
+#include "tests/support/test.h"
+#include "tests/support/vault_calls.h"
+
+#include "net/http.h"
+#include "net/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- the scene ------------------------------------------------------------------------------- */
+
+struct scene {
+    uv_loop_t loop;
+    struct http *http;
+    struct upstream *admin;
+    struct vault_client *client;
+};
+
+static const char *given(const char *name)
+{
+    const char *value = getenv(name);
+
+    assert_non_null(value);
+    return value;
+}
+
+static struct vault_client *open_client(struct scene *scene, const struct vault_auth *auth,
+                                        const char *namespace_path)
+{
+    struct vault_settings settings = {
+        .address = given("OPENBAO_ADDR"),
+        .ca_file = given("OPENBAO_CACERT"),
+        .namespace_path = namespace_path,
+        .timeout_ms = 10000,
+        .auth = *auth,
+    };
+    struct failure why = {0};
+    struct vault_client *client = vault_client_open(scene->http, &settings, &why);
+
+    assert_string_equal(why.text, "");
+    assert_non_null(client);
+    return client;
+}
+
+static struct vault_client *open_with_token(struct scene *scene, const char *token)
+{
+    struct secret *secret = secret_new(text_of(token));
+    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = secret};
+    struct vault_client *client = open_client(scene, &auth, NULL);
+
+    secret_free(secret);
+    return client;
+}
+
+static struct vault_client *open_with_role(struct scene *scene, const char *role_id,
+                                           const char *secret_id, bool is_wrapped)
+{
+    struct secret *role = secret_new(text_of(role_id)), *secret = secret_new(text_of(secret_id));
+    struct vault_auth auth = {
+        .method = VAULT_AUTH_APPROLE,
+        .role_id.value = role,
+        .secret_id.value = secret,
+        .secret_id_is_wrapped = is_wrapped,
+        .role_name = is_wrapped ? "keydrift" : NULL,
+    };
+    struct vault_client *client = open_client(scene, &auth, NULL);
+
+    secret_free(role);
+    secret_free(secret);
+    return client;
+}
+
+static struct scene *scene_open(void)
+{
+    struct scene *scene = calloc(1, sizeof *scene);
+    struct upstream_settings admin = {.origin = given("OPENBAO_ADDR"),
+                                      .ca_file = given("OPENBAO_CACERT")};
+    struct failure why = {0};
+
+    assert_true(net_global_init(&why));
+    assert_int_equal(uv_loop_init(&scene->loop), 0);
+    scene->http = http_open(&scene->loop);
+    assert_non_null(scene->http);
+    scene->admin = upstream_open(scene->http, &admin, &why);
+    assert_string_equal(why.text, "");
+    scene->client =
+        open_with_role(scene, given("OPENBAO_ROLE_ID"), given("OPENBAO_SECRET_ID"), false);
+    return scene;
+}
+
+static void scene_close(struct scene *scene)
+{
+    if (scene->client)
+        vault_shut(&scene->loop, scene->client, 2000);
+    upstream_close(scene->admin);
+    http_close(scene->http, NULL, NULL);
+    uv_run(&scene->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&scene->loop), 0);
+    free(scene);
+}
+
+/* What an administrator does: with the root token, and without the client under test. */
+struct admin_answer {
+    bool is_done;
+    int status;
+    char *body;
+};
+
+static void on_admin(const struct http_answer *answer, const struct failure *failure, void *context)
+{
+    struct admin_answer *admin = context;
+
+    assert_null(failure);
+    admin->is_done = true;
+    admin->status = answer->status;
+    admin->body = text_copy(answer->body);
+}
+
+static struct admin_answer administer_as(struct scene *scene, const char *token, const char *ttl,
+                                         const char *method, const char *path, const char *body)
+{
+    struct http_header headers[] = {{.name = "X-Vault-Token", .value = text_of(token)},
+                                    {.name = "X-Vault-Wrap-TTL", .value = text_of(ttl)}};
+    char target[512];
+    struct http_request request = {.method = method,
+                                   .target = target,
+                                   .headers = headers,
+                                   .header_count = ttl ? 2 : 1,
+                                   .body = {body, body ? strlen(body) : 0}};
+    struct admin_answer answer = {0};
+
+    snprintf(target, sizeof target, "/v1/%s", path);
+    assert_non_null(http_send(scene->admin, &request, on_admin, &answer));
+    while (!answer.is_done)
+        uv_run(&scene->loop, UV_RUN_ONCE);
+    return answer;
+}
+
+static void administer(struct scene *scene, const char *method, const char *path, const char *body)
+{
+    struct admin_answer answer =
+        administer_as(scene, given("OPENBAO_ROOT_TOKEN"), NULL, method, path, body);
+
+    if (answer.status / 100 != 2)
+        fail_msg("%s %s: %d %s", method, path, answer.status, answer.body);
+    free(answer.body);
+}
+
+/* A member of the answer, to free(). */
+static char *administer_for(struct scene *scene, const char *ttl, const char *method,
+                            const char *path, const char *body, const char *member)
+{
+    struct admin_answer answer =
+        administer_as(scene, given("OPENBAO_ROOT_TOKEN"), ttl, method, path, body);
+    json_t *json = json_read(text_of(answer.body), NULL);
+    char *text = text_copy(json_text_at(json, member));
+
+    assert_int_equal(answer.status, 200);
+    assert_true(*text);
+    json_decref(json);
+    free(answer.body);
+    return text;
+}
+
+static void expect_body(struct scene *scene, const char *path, const char *part)
+{
+    struct admin_answer answer =
+        administer_as(scene, given("OPENBAO_ROOT_TOKEN"), NULL, "GET", path, NULL);
+
+    if (!strstr(answer.body, part))
+        fail_msg("%s lacks %s: %s", path, part, answer.body);
+    free(answer.body);
+}
+
+static void expect_kind(const struct vault_outcome *outcome, enum failure_kind kind,
+                        const char *part)
+{
+    assert_int_equal(outcome->times, 1);
+    if (outcome->kind != kind || !strstr(outcome->failure.text, part))
+        fail_msg("expected %s with \"%s\", got %s: %s", failure_kind_name(kind), part,
+                 failure_kind_name(outcome->kind), outcome->failure.text);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+TEST(a_field_and_its_version_are_read)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome metadata, field;
+
+    administer(scene, "POST", "kv/data/read/a", "{\"data\":{\"k\":\"one<&>\\u00e4\",\"n\":7}}");
+    administer(scene, "POST", "kv/data/read/a", "{\"data\":{\"k\":\"two\",\"n\":7}}");
+    metadata = vault_metadata_of(&scene->loop, scene->client, "read/a");
+    expect_kind(&metadata, FAILURE_NONE, "");
+    assert_int_equal(metadata.version.kv, 2);
+    assert_int_equal(metadata.version.version, 2);
+    assert_true(metadata.version.created_at > metadata.version.key_created_at);
+    assert_false(metadata.version.is_deleted || metadata.version.is_destroyed);
+
+    field = vault_field_of(&scene->loop, scene->client, "read/a", "k", 0);
+    expect_kind(&field, FAILURE_NONE, "");
+    assert_string_equal(field.value, "two");
+    assert_true(field.version.created_at == metadata.version.created_at);
+    assert_true(field.version.created_ns == metadata.version.created_ns);
+    field = vault_field_of(&scene->loop, scene->client, "read/a", "k", 1);
+    assert_string_equal(field.value, "one<&>\xc3\xa4");
+    assert_int_equal(field.version.version, 1);
+    field = vault_field_of(&scene->loop, scene->client, "read/a", "n", 2);
+    assert_int_equal(field.state, VAULT_FIELD_NOT_A_STRING);
+    field = vault_field_of(&scene->loop, scene->client, "read/a", "other", 2);
+    assert_int_equal(field.state, VAULT_FIELD_ABSENT);
+    scene_close(scene);
+}
+
+TEST(odd_but_legal_paths_work)
+{
+    static const char *const paths[] = {"odd/with blank", "odd/50%25", "odd/\xc3\xa4/.x",
+                                        "odd/end.", "odd/q?x=1#f"};
+    struct scene *scene = scene_open();
+    struct vault_version none = {0};
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct vault_outcome outcome =
+            vault_set_field(&scene->loop, scene->client, paths[i], "k", paths[i], &none);
+
+        expect_kind(&outcome, FAILURE_NONE, "");
+        outcome = vault_field_of(&scene->loop, scene->client, paths[i], "k", 0);
+        assert_string_equal(outcome.value, paths[i]);
+    }
+    scene_close(scene);
+}
+
+TEST(missing_deleted_destroyed_and_forbidden_are_told_apart)
+{
+    struct scene *scene = scene_open();
+    uv_loop_t *loop = &scene->loop;
+    struct vault_outcome outcome;
+
+    outcome = vault_metadata_of(loop, scene->client, "gone/never");
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "gone/never");
+    outcome = vault_field_of(loop, scene->client, "gone/never", "k", 0);
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "gone/never");
+
+    administer(scene, "POST", "kv/metadata/gone/empty", "{}");
+    outcome = vault_metadata_of(loop, scene->client, "gone/empty");
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "no such secret or version");
+    outcome = vault_field_of(loop, scene->client, "gone/empty", "k", 0);
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "gone/empty");
+
+    administer(scene, "POST", "kv/data/gone/a", "{\"data\":{\"k\":\"v\"}}");
+    administer(scene, "POST", "kv/data/gone/a", "{\"data\":{\"k\":\"w\"}}");
+    outcome = vault_field_of(loop, scene->client, "gone/a", "k", 9);
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "gone/a");
+    administer(scene, "DELETE", "kv/data/gone/a", NULL);
+    outcome = vault_metadata_of(loop, scene->client, "gone/a");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_true(outcome.version.is_deleted && !outcome.version.is_destroyed);
+    outcome = vault_field_of(loop, scene->client, "gone/a", "k", 0);
+    expect_kind(&outcome, FAILURE_DELETED, "version 2 was deleted at 20");
+    outcome = vault_field_of(loop, scene->client, "gone/a", "k", 2);
+    expect_kind(&outcome, FAILURE_DELETED, "version 2 was deleted at 20");
+    outcome = vault_field_of(loop, scene->client, "gone/a", "k", 1);
+    assert_string_equal(outcome.value, "v");
+
+    administer(scene, "PUT", "kv/destroy/gone/a", "{\"versions\":[2]}");
+    outcome = vault_metadata_of(loop, scene->client, "gone/a");
+    assert_true(outcome.version.is_destroyed);
+    outcome = vault_field_of(loop, scene->client, "gone/a", "k", 0);
+    expect_kind(&outcome, FAILURE_DESTROYED, "version 2 was destroyed");
+
+    outcome = vault_field_of(loop, scene->client, "forbidden/x", "k", 0);
+    expect_kind(&outcome, FAILURE_DENIED, "the token is valid; its policies do not allow this");
+    assert_int_equal(outcome.failure.http_status, 403);
+    outcome = vault_field_of(loop, scene->client, "nope:x", "k", 0);
+    expect_kind(&outcome, FAILURE_DENIED, "no mount \"nope\"");
+    scene_close(scene);
+}
+
+TEST(a_version_that_will_be_deleted_later_is_not_deleted)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+
+    administer(scene, "POST", "kv/metadata/later/a", "{\"delete_version_after\":\"1h\"}");
+    administer(scene, "POST", "kv/data/later/a", "{\"data\":{\"k\":\"v\"}}");
+    outcome = vault_metadata_of(&scene->loop, scene->client, "later/a");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_false(outcome.version.is_deleted);
+    outcome = vault_field_of(&scene->loop, scene->client, "later/a", "k", 0);
+    assert_string_equal(outcome.value, "v");
+    assert_false(outcome.version.is_deleted);
+    scene_close(scene);
+}
+
+TEST(a_secret_of_null_is_one_without_the_field)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+
+    administer(scene, "POST", "kv/data/null/a", "{\"data\":null}");
+    outcome = vault_field_of(&scene->loop, scene->client, "null/a", "k", 0);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(outcome.state, VAULT_FIELD_ABSENT);
+    outcome = vault_set_field(&scene->loop, scene->client, "null/a", "k", "v", &outcome.version);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = vault_field_of(&scene->loop, scene->client, "null/a", "k", 0);
+    assert_string_equal(outcome.value, "v");
+    scene_close(scene);
+}
+
+TEST(kv_version_1_is_read_and_never_written)
+{
+    struct scene *scene = scene_open();
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+
+    administer(scene, "POST", "kv1/team/a", "{\"k\":\"v\",\"data\":{\"k\":\"inner\"}}");
+    outcome = vault_metadata_of(&scene->loop, scene->client, "kv1:team/a");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(outcome.version.kv, 1);
+    assert_int_equal(outcome.version.version, 0);
+    outcome = vault_field_of(&scene->loop, scene->client, "kv1:team/a", "k", 0);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_string_equal(outcome.value, "v");
+    outcome = vault_field_of(&scene->loop, scene->client, "kv1:team/b", "k", 0);
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "kv1/team/b");
+    outcome = vault_set_field(&scene->loop, scene->client, "kv1:team/a", "k", "w", &none);
+    expect_kind(&outcome, FAILURE_INVALID, "no check-and-set");
+    expect_body(scene, "kv1/team/a", "{\"data\":{\"k\":\"inner\"},\"k\":\"v\"}");
+    scene_close(scene);
+}
+
+TEST(a_mount_that_changes_its_engine_is_noticed)
+{
+    struct scene *scene = scene_open();
+    struct vault_client *root = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+
+    administer(scene, "POST", "sys/mounts/turn",
+               "{\"type\":\"kv\",\"options\":{\"version\":\"1\"}}");
+    administer(scene, "POST", "turn/a", "{\"k\":\"v1\"}");
+    outcome = vault_field_of(&scene->loop, root, "turn:a", "k", 0);
+    assert_string_equal(outcome.value, "v1");
+    administer(scene, "DELETE", "sys/mounts/turn", NULL);
+    administer(scene, "POST", "sys/mounts/turn",
+               "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
+    vault_idle(&scene->loop, 300);
+    administer(scene, "POST", "turn/data/a", "{\"data\":{\"k\":\"v2\"}}");
+    outcome = vault_field_of(&scene->loop, root, "turn:a", "k", 0);
+    expect_kind(&outcome, FAILURE_PROTOCOL, "not the KV version");
+    outcome = vault_field_of(&scene->loop, root, "turn:a", "k", 0);
+    assert_string_equal(outcome.value, "v2");
+    /* And back: a write asks first, so the v1 secret is not overwritten. */
+    administer(scene, "DELETE", "sys/mounts/turn", NULL);
+    administer(scene, "POST", "sys/mounts/turn",
+               "{\"type\":\"kv\",\"options\":{\"version\":\"1\"}}");
+    outcome = vault_set_field(&scene->loop, root, "turn:a", "k", "x", &none);
+    expect_kind(&outcome, FAILURE_INVALID, "KV version 1");
+    administer(scene, "DELETE", "sys/mounts/turn", NULL);
+    outcome = vault_field_of(&scene->loop, root, "sys:x", "k", 0);
+    expect_kind(&outcome, FAILURE_INVALID, "not KV");
+    vault_shut(&scene->loop, root, 100);
+    scene_close(scene);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+TEST(a_write_keeps_its_neighbours_exactly)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+
+    administer(
+        scene, "POST", "kv/data/write/a",
+        "{\"data\":{\"k\":\"old\",\"number\":12345678901234,\"half\":0.5,\"yes\":true,"
+        "\"none\":null,\"list\":[1,{\"k\":\"inner\"}],\"html\":\"<a href=\\\"x\\\">&\\u2028\","
+        "\"text\":\"\\u0000\\n\\t\\u00e4\"}}");
+    outcome = vault_metadata_of(&scene->loop, scene->client, "write/a");
+    outcome = vault_set_field(&scene->loop, scene->client, "write/a", "k", "new \"\\ \xc3\xa4",
+                              &outcome.version);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(outcome.version.version, 2);
+    assert_true(outcome.version.created_at > 0);
+    expect_body(scene, "kv/data/write/a",
+                "\"data\":{\"data\":{\"half\":0.5,\"html\":\"\\u003ca "
+                "href=\\\"x\\\"\\u003e\\u0026\\u2028\",\"k\":\"new \\\"\\\\ "
+                "\xc3\xa4\",\"list\":[1,{\"k\":\"inner\"}],\"none\":null,\"number\":12345678901234,"
+                "\"text\":\"\\u0000\\n\\t\xc3\xa4\",\"yes\":true}");
+    scene_close(scene);
+}
+
+TEST(a_write_that_rests_on_an_old_version_changes_nothing)
+{
+    struct scene *scene = scene_open();
+    struct vault_version none = {0}, first;
+    struct vault_outcome outcome;
+
+    outcome = vault_set_field(&scene->loop, scene->client, "cas/a", "k", "one", &none);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(outcome.version.version, 1);
+    first = outcome.version;
+    outcome = vault_set_field(&scene->loop, scene->client, "cas/a", "k", "again", &none);
+    expect_kind(&outcome, FAILURE_CONFLICT, "check-and-set");
+    outcome = vault_set_field(&scene->loop, scene->client, "cas/a", "k", "two", &first);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = vault_set_field(&scene->loop, scene->client, "cas/a", "k", "three", &first);
+    expect_kind(&outcome, FAILURE_CONFLICT, "check-and-set");
+    first.version = 7;
+    outcome = vault_set_field(&scene->loop, scene->client, "cas/a", "k", "three", &first);
+    expect_kind(&outcome, FAILURE_CONFLICT, "version 7");
+    outcome = vault_field_of(&scene->loop, scene->client, "cas/a", "k", 0);
+    assert_string_equal(outcome.value, "two");
+    scene_close(scene);
+}
+
+TEST(a_secret_deleted_and_made_anew_is_another_one)
+{
+    struct scene *scene = scene_open();
+    struct vault_version none = {0}, first;
+    struct vault_outcome outcome;
+
+    outcome = vault_set_field(&scene->loop, scene->client, "aba/a", "k", "one", &none);
+    first = outcome.version;
+    administer(scene, "DELETE", "kv/metadata/aba/a", NULL);
+    administer(scene, "POST", "kv/data/aba/a", "{\"data\":{\"k\":\"theirs\"}}");
+    outcome = vault_set_field(&scene->loop, scene->client, "aba/a", "k", "two", &first);
+    expect_kind(&outcome, FAILURE_CONFLICT, "deleted and made anew");
+    expect_body(scene, "kv/data/aba/a", "\"theirs\"");
+    scene_close(scene);
+}
+
+TEST(a_deleted_or_destroyed_version_is_not_written_over)
+{
+    struct scene *scene = scene_open();
+    struct vault_version none = {0}, first;
+    struct vault_outcome outcome;
+
+    first = vault_set_field(&scene->loop, scene->client, "dead/a", "k", "one", &none).version;
+    administer(scene, "DELETE", "kv/data/dead/a", NULL);
+    outcome = vault_set_field(&scene->loop, scene->client, "dead/a", "k", "two", &first);
+    expect_kind(&outcome, FAILURE_DELETED, "version 1");
+    administer(scene, "PUT", "kv/destroy/dead/a", "{\"versions\":[1]}");
+    outcome = vault_set_field(&scene->loop, scene->client, "dead/a", "k", "two", &first);
+    expect_kind(&outcome, FAILURE_DESTROYED, "version 1");
+    outcome = vault_metadata_of(&scene->loop, scene->client, "dead/a");
+    assert_int_equal(outcome.version.version, 1);
+    scene_close(scene);
+}
+
+TEST(of_many_writers_exactly_one_wins)
+{
+    enum { WRITERS = 20 };
+    struct scene *scene = scene_open();
+    struct vault_outcome outcomes[WRITERS] = {0};
+    struct vault_version none = {0};
+    struct secret *value = secret_new(TEXT("same"));
+    struct vault_write write = {.key = vault_key_of("race/a"), .field = TEXT("k"), .value = value};
+    unsigned won = 0;
+
+    write.expected =
+        vault_set_field(&scene->loop, scene->client, "race/a", "k", "start", &none).version.version;
+    for (int i = 0; i < WRITERS; i++)
+        assert_non_null(
+            vault_write_field(scene->client, &write, (unsigned)i, vault_on_metadata, &outcomes[i]));
+    secret_free(value);
+    for (int i = 0; i < WRITERS; i++) {
+        vault_wait(&scene->loop, &outcomes[i]);
+        won += outcomes[i].kind == FAILURE_NONE;
+        if (outcomes[i].kind != FAILURE_NONE)
+            expect_kind(&outcomes[i], FAILURE_CONFLICT, "check-and-set");
+    }
+    assert_int_equal(won, 1);
+    scene_close(scene);
+}
+
+TEST(rights_are_told_without_trying)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome = vault_rights_of(&scene->loop, scene->client, "rights.x/a");
+    struct vault_rights *rights = &outcome.rights;
+
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_true(rights->may_read_data && rights->may_read_metadata && rights->may_create &&
+                rights->may_update);
+    outcome = vault_rights_of(&scene->loop, scene->client, "forbidden/a");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_false(rights->may_read_data || rights->may_read_metadata || rights->may_create ||
+                 rights->may_update);
+    outcome = vault_rights_of(&scene->loop, scene->client, "kv1:a");
+    assert_true(rights->may_read_data && !rights->may_read_metadata);
+    scene_close(scene);
+}
+
+/* ---- logging in ------------------------------------------------------------------------------ */
+
+TEST(a_revoked_token_is_replaced_without_anybody_noticing)
+{
+    struct scene *scene = scene_open();
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+
+    outcome = vault_set_field(&scene->loop, scene->client, "revoked/a", "k", "v", &none);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    vault_idle(&scene->loop, 5100);
+    administer(scene, "PUT", "sys/leases/revoke-prefix/auth/approle/login", "{}");
+    outcome = vault_field_of(&scene->loop, scene->client, "revoked/a", "k", 0);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_string_equal(outcome.value, "v");
+    scene_close(scene);
+}
+
+TEST(short_tokens_are_renewed_and_replaced)
+{
+    struct scene *scene = scene_open();
+    char *role_id, *secret_id;
+    struct vault_client *client;
+    struct vault_outcome outcome;
+
+    administer(scene, "POST", "auth/approle/role/short",
+               "{\"token_policies\":\"keydrift\",\"token_ttl\":\"2s\",\"token_max_ttl\":\"4s\"}");
+    role_id =
+        administer_for(scene, NULL, "GET", "auth/approle/role/short/role-id", NULL, "data.role_id");
+    secret_id = administer_for(scene, NULL, "POST", "auth/approle/role/short/secret-id", "{}",
+                               "data.secret_id");
+    administer(scene, "POST", "kv/data/short/a", "{\"data\":{\"k\":\"v\"}}");
+    client = open_with_role(scene, role_id, secret_id, false);
+    for (int i = 0; i < 14; i++) {
+        outcome = vault_field_of(&scene->loop, client, "short/a", "k", 0);
+        expect_kind(&outcome, FAILURE_NONE, "");
+        vault_idle(&scene->loop, 500);
+    }
+    vault_shut(&scene->loop, client, 1000);
+    free(role_id);
+    free(secret_id);
+    scene_close(scene);
+}
+
+TEST(a_wrong_secret_id_never_locks_the_role)
+{
+    struct scene *scene = scene_open();
+    struct vault_client *wrong = open_with_role(scene, given("OPENBAO_ROLE_ID"), "not-it", false);
+    struct vault_outcome outcome;
+
+    for (int i = 0; i < 20; i++) {
+        outcome = vault_field_of(&scene->loop, wrong, "x", "k", 0);
+        expect_kind(&outcome, FAILURE_DENIED, "log-in refused: 400 invalid role or secret ID");
+        assert_null(strstr(outcome.failure.text, "not-it"));
+    }
+    vault_shut(&scene->loop, wrong, 100);
+    outcome = vault_rights_of(&scene->loop, scene->client, "x");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    scene_close(scene);
+}
+
+TEST(a_wrapped_secret_id_is_used_once_and_only_from_the_right_place)
+{
+    struct scene *scene = scene_open();
+    char *wrapped = administer_for(scene, "60s", "POST", "auth/approle/role/keydrift/secret-id",
+                                   "{}", "wrap_info.token");
+    char *foreign = administer_for(scene, "60s", "POST", "sys/wrapping/wrap",
+                                   "{\"secret_id\":\"evil\"}", "wrap_info.token");
+    struct vault_client *client = open_with_role(scene, given("OPENBAO_ROLE_ID"), wrapped, true);
+    struct vault_outcome outcome = vault_rights_of(&scene->loop, client, "x");
+
+    expect_kind(&outcome, FAILURE_NONE, "");
+    vault_shut(&scene->loop, client, 1000);
+    client = open_with_role(scene, given("OPENBAO_ROLE_ID"), wrapped, true);
+    outcome = vault_rights_of(&scene->loop, client, "x");
+    expect_kind(&outcome, FAILURE_DENIED, "used up or expired");
+    outcome = vault_rights_of(&scene->loop, client, "x");
+    expect_kind(&outcome, FAILURE_DENIED, "used up or expired");
+    vault_shut(&scene->loop, client, 1000);
+    client = open_with_role(scene, given("OPENBAO_ROLE_ID"), foreign, true);
+    outcome = vault_rights_of(&scene->loop, client, "x");
+    expect_kind(&outcome, FAILURE_DENIED, "made by \"sys/wrapping/wrap\"");
+    vault_shut(&scene->loop, client, 1000);
+    free(wrapped);
+    free(foreign);
+    scene_close(scene);
+}
+
+TEST(a_wrong_token_is_denied_and_a_token_file_is_read_again_when_replaced)
+{
+    struct scene *scene = scene_open();
+    char path[] = "/tmp/keydrift-token-XXXXXX", next[64];
+    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN_FILE, .token.file = path};
+    struct vault_client *client;
+    struct vault_outcome outcome;
+    int file = mkstemp(path);
+    FILE *replacement;
+
+    assert_int_equal(write(file, "s.wrong\n", 8), 8);
+    close(file);
+    client = open_client(scene, &auth, NULL);
+    outcome = vault_rights_of(&scene->loop, client, "x");
+    expect_kind(&outcome, FAILURE_DENIED, "unknown, expired or revoked");
+    snprintf(next, sizeof next, "%s.next", path);
+    replacement = fopen(next, "w");
+    fprintf(replacement, "%s\n", given("OPENBAO_ROOT_TOKEN"));
+    fclose(replacement);
+    assert_int_equal(rename(next, path), 0);
+    vault_idle(&scene->loop, 1100);
+    outcome = vault_rights_of(&scene->loop, client, "x");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    vault_shut(&scene->loop, client, 1000);
+    unlink(path);
+    scene_close(scene);
+}
+
+TEST(a_token_from_a_login_is_revoked_at_the_end_and_a_given_one_is_not)
+{
+    struct scene *scene = scene_open();
+    struct vault_client *client =
+        open_with_role(scene, given("OPENBAO_ROLE_ID"), given("OPENBAO_SECRET_ID"), false);
+    char *given_token = administer_for(scene, NULL, "POST", "auth/token/create",
+                                       "{\"policies\":[\"keydrift\"]}", "auth.client_token");
+    struct vault_outcome outcome = vault_rights_of(&scene->loop, client, "x");
+    struct admin_answer before, after;
+
+    expect_kind(&outcome, FAILURE_NONE, "");
+    before = administer_as(scene, "root", NULL, "LIST", "auth/token/accessors", NULL);
+    vault_shut(&scene->loop, client, 2000);
+    after = administer_as(scene, "root", NULL, "LIST", "auth/token/accessors", NULL);
+    assert_true(strlen(after.body) < strlen(before.body));
+    free(before.body);
+    free(after.body);
+
+    client = open_with_token(scene, given_token);
+    outcome = vault_rights_of(&scene->loop, client, "x");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    vault_shut(&scene->loop, client, 2000);
+    after = administer_as(scene, given_token, NULL, "GET", "auth/token/lookup-self", NULL);
+    assert_int_equal(after.status, 200);
+    free(after.body);
+    free(given_token);
+    scene_close(scene);
+}
+
+TEST(namespaces_are_kept_apart)
+{
+    struct scene *scene = scene_open();
+    struct secret *root = secret_new(text_of(given("OPENBAO_ROOT_TOKEN")));
+    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = root};
+    struct vault_client *client;
+    struct vault_outcome outcome;
+
+    administer(scene, "POST", "sys/namespaces/ns1", "{}");
+    administer(scene, "POST", "ns1/sys/mounts/kv",
+               "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
+    vault_idle(&scene->loop, 300);
+    administer(scene, "POST", "ns1/kv/data/a", "{\"data\":{\"k\":\"inner\"}}");
+    administer(scene, "POST", "kv/data/a", "{\"data\":{\"k\":\"outer\"}}");
+    client = open_client(scene, &auth, "/ns1/");
+    outcome = vault_field_of(&scene->loop, client, "a", "k", 0);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_string_equal(outcome.value, "inner");
+    vault_shut(&scene->loop, client, 100);
+    client = open_client(scene, &auth, "ns2");
+    outcome = vault_field_of(&scene->loop, client, "a", "k", 0);
+    expect_kind(&outcome, FAILURE_DENIED, "namespace");
+    vault_shut(&scene->loop, client, 100);
+    secret_free(root);
+    scene_close(scene);
+}
+
+TEST(a_control_group_is_not_success)
+{
+    struct scene *scene = scene_open();
+    struct vault_client *client;
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+    char *token;
+
+    administer(scene, "POST", "identity/group", "{\"name\":\"managers\"}");
+    administer(
+        scene, "POST", "sys/policies/acl/held",
+        "{\"policy\":\"path \\\"kv/data/held/*\\\" { capabilities = [\\\"create\\\", "
+        "\\\"update\\\"] control_group = { ttl = \\\"1h\\\" factor \\\"f\\\" { "
+        "controlled_capabilities = [\\\"create\\\", \\\"update\\\"] identity { group_names = "
+        "[\\\"managers\\\"] approvals = 1 } } } }\"}");
+    token = administer_for(scene, NULL, "POST", "auth/token/create",
+                           "{\"policies\":[\"held\",\"default\"]}", "auth.client_token");
+    client = open_with_token(scene, token);
+    outcome = vault_set_field(&scene->loop, client, "held/a", "k", "v", &none);
+    expect_kind(&outcome, FAILURE_DENIED, "control group");
+    outcome = vault_metadata_of(&scene->loop, scene->client, "held/a");
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "");
+    vault_shut(&scene->loop, client, 100);
+    free(token);
+    scene_close(scene);
+}
+
+/* The last one: nothing works after it. */
+TEST(a_sealed_server_says_so)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome = vault_rights_of(&scene->loop, scene->client, "x");
+
+    expect_kind(&outcome, FAILURE_NONE, "");
+    administer(scene, "PUT", "sys/seal", NULL);
+    outcome = vault_metadata_of(&scene->loop, scene->client, "x");
+    expect_kind(&outcome, FAILURE_REMOTE, "503 Vault is sealed");
+    scene_close(scene);
+}
+
+int main(void)
+{
+    return RUN(CASE(a_field_and_its_version_are_read), CASE(odd_but_legal_paths_work),
+               CASE(missing_deleted_destroyed_and_forbidden_are_told_apart),
+               CASE(a_version_that_will_be_deleted_later_is_not_deleted),
+               CASE(a_secret_of_null_is_one_without_the_field),
+               CASE(kv_version_1_is_read_and_never_written),
+               CASE(a_mount_that_changes_its_engine_is_noticed),
+               CASE(a_write_keeps_its_neighbours_exactly),
+               CASE(a_write_that_rests_on_an_old_version_changes_nothing),
+               CASE(a_secret_deleted_and_made_anew_is_another_one),
+               CASE(a_deleted_or_destroyed_version_is_not_written_over),
+               CASE(of_many_writers_exactly_one_wins), CASE(rights_are_told_without_trying),
+               CASE(a_revoked_token_is_replaced_without_anybody_noticing),
+               CASE(short_tokens_are_renewed_and_replaced),
+               CASE(a_wrong_secret_id_never_locks_the_role),
+               CASE(a_wrapped_secret_id_is_used_once_and_only_from_the_right_place),
+               CASE(a_wrong_token_is_denied_and_a_token_file_is_read_again_when_replaced),
+               CASE(a_token_from_a_login_is_revoked_at_the_end_and_a_given_one_is_not),
+               CASE(namespaces_are_kept_apart), CASE(a_control_group_is_not_success),
+               CASE(a_sealed_server_says_so));
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/vault_calls.h"
+
+#include "tests/support/test.h"
+
+#include <string.h>
+
+static void take(struct vault_outcome *outcome, const struct failure *failure)
+{
+    outcome->times++;
+    if (!failure)
+        return;
+    outcome->failure = *failure;
+    outcome->kind = failure->kind;
+}
+
+void vault_on_metadata(const struct vault_version *version, const struct failure *failure,
+                       void *context)
+{
+    struct vault_outcome *outcome = context;
+
+    assert_true(!version != !failure);
+    take(outcome, failure);
+    if (version)
+        outcome->version = *version;
+}
+
+void vault_on_field(const struct vault_field *field, const struct failure *failure, void *context)
+{
+    struct vault_outcome *outcome = context;
+
+    assert_true(!field != !failure);
+    take(outcome, failure);
+    if (!field)
+        return;
+    outcome->version = field->version;
+    outcome->state = field->state;
+    assert_true(!field->value == (field->state != VAULT_FIELD_PRESENT));
+    if (field->value) {
+        assert_true(secret_reveal(field->value).size < sizeof outcome->value);
+        memcpy(outcome->value, secret_reveal(field->value).start, secret_reveal(field->value).size);
+    }
+}
+
+void vault_on_rights(const struct vault_rights *rights, const struct failure *failure,
+                     void *context)
+{
+    struct vault_outcome *outcome = context;
+
+    assert_true(!rights != !failure);
+    take(outcome, failure);
+    if (rights)
+        outcome->rights = *rights;
+}
+
+struct vault_key vault_key_of(const char *path)
+{
+    const char *colon = strchr(path, ':');
+
+    if (!colon)
+        return (struct vault_key){TEXT("kv"), text_of(path)};
+    return (struct vault_key){{path, (size_t)(colon - path)}, text_of(colon + 1)};
+}
+
+void vault_wait(uv_loop_t *loop, const struct vault_outcome *outcome)
+{
+    while (!outcome->times)
+        assert_true(uv_run(loop, UV_RUN_ONCE) || outcome->times);
+}
+
+static void on_idle_over(uv_timer_t *timer)
+{
+    *(bool *)timer->data = true;
+}
+
+void vault_idle(uv_loop_t *loop, uint32_t ms)
+{
+    uv_timer_t timer;
+    bool is_over = false;
+
+    uv_timer_init(loop, &timer);
+    timer.data = &is_over;
+    uv_update_time(loop);
+    uv_timer_start(&timer, on_idle_over, ms, 0);
+    while (!is_over)
+        uv_run(loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&timer, NULL);
+    uv_run(loop, UV_RUN_NOWAIT);
+}
+
+static void on_closed(void *context)
+{
+    *(bool *)context = true;
+}
+
+void vault_shut(uv_loop_t *loop, struct vault_client *client, uint32_t grace_ms)
+{
+    bool is_closed = false;
+
+    vault_client_close(client, grace_ms, on_closed, &is_closed);
+    assert_false(is_closed);
+    while (!is_closed)
+        assert_true(uv_run(loop, UV_RUN_ONCE) || is_closed);
+}
+
+struct vault_outcome vault_metadata_of(uv_loop_t *loop, struct vault_client *client,
+                                       const char *path)
+{
+    struct vault_outcome outcome = {0};
+
+    assert_non_null(
+        vault_read_metadata(client, vault_key_of(path), 0, vault_on_metadata, &outcome));
+    assert_int_equal(outcome.times, 0);
+    vault_wait(loop, &outcome);
+    return outcome;
+}
+
+struct vault_outcome vault_field_of(uv_loop_t *loop, struct vault_client *client, const char *path,
+                                    const char *field, uint32_t version)
+{
+    struct vault_outcome outcome = {0};
+
+    assert_non_null(vault_read_field(client, vault_key_of(path), text_of(field), version, 0,
+                                     vault_on_field, &outcome));
+    assert_int_equal(outcome.times, 0);
+    vault_wait(loop, &outcome);
+    return outcome;
+}
+
+struct vault_outcome vault_rights_of(uv_loop_t *loop, struct vault_client *client, const char *path)
+{
+    struct vault_outcome outcome = {0};
+
+    assert_non_null(vault_read_rights(client, vault_key_of(path), vault_on_rights, &outcome));
+    assert_int_equal(outcome.times, 0);
+    vault_wait(loop, &outcome);
+    return outcome;
+}
+
+struct vault_outcome vault_set_field(uv_loop_t *loop, struct vault_client *client, const char *path,
+                                     const char *field, const char *value,
+                                     const struct vault_version *after)
+{
+    struct vault_outcome outcome = {0};
+    struct secret *secret = secret_new(text_of(value));
+    struct vault_write write = {
+        .key = vault_key_of(path),
+        .field = text_of(field),
+        .value = secret,
+        .expected = after->version,
+        .expected_created_at = after->created_at,
+        .expected_created_ns = after->created_ns,
+    };
+
+    assert_non_null(vault_write_field(client, &write, 0, vault_on_metadata, &outcome));
+    assert_int_equal(outcome.times, 0);
+    secret_free(secret);
+    vault_wait(loop, &outcome);
+    return outcome;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Vault client's operations, each waited for: what a test needs to speak of outcomes instead of
+ * loops. */
+#ifndef TESTS_SUPPORT_VAULT_CALLS_H
+#define TESTS_SUPPORT_VAULT_CALLS_H
+
+#include "vaultclient/vaultclient.h"
+
+#include <uv.h>
+
+struct vault_outcome {
+    unsigned times;         /* how often `done` ran: 1 */
+    enum failure_kind kind; /* FAILURE_NONE on success */
+    struct failure failure;
+    struct vault_version version;
+    enum vault_field_state state;
+    char value[256]; /* of the field, when PRESENT */
+    struct vault_rights rights;
+};
+
+/* `path` of the mount "kv"; "kv1:path" of another. Each runs the loop until the operation has
+ * ended. */
+struct vault_outcome vault_metadata_of(uv_loop_t *loop, struct vault_client *client,
+                                       const char *path);
+struct vault_outcome vault_field_of(uv_loop_t *loop, struct vault_client *client, const char *path,
+                                    const char *field, uint32_t version);
+struct vault_outcome vault_rights_of(uv_loop_t *loop, struct vault_client *client,
+                                     const char *path);
+/* `after`: the version the write rests on, with its created time unless that is 0. */
+struct vault_outcome vault_set_field(uv_loop_t *loop, struct vault_client *client, const char *path,
+                                     const char *field, const char *value,
+                                     const struct vault_version *after);
+
+/* For operations that a test starts itself: `context` is a struct vault_outcome. */
+void vault_on_metadata(const struct vault_version *version, const struct failure *failure,
+                       void *context);
+void vault_on_field(const struct vault_field *field, const struct failure *failure, void *context);
+void vault_on_rights(const struct vault_rights *rights, const struct failure *failure,
+                     void *context);
+struct vault_key vault_key_of(const char *path);
+/* Runs the loop until it is done. */
+void vault_wait(uv_loop_t *loop, const struct vault_outcome *outcome);
+/* Runs the loop for about so long. */
+void vault_idle(uv_loop_t *loop, uint32_t ms);
+/* Closes and waits for the end. */
+void vault_shut(uv_loop_t *loop, struct vault_client *client, uint32_t grace_ms);
+
+#endif
