@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts a lab, speaks to it with nothing but Python's standard library, and prints TAP.
+
+A test file defines unittest cases and ends with lab_support.main(); its first argument is the lab.
+"""
+import base64
+import http.client
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.parse
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Lab:
+    """One running keydrift-lab in a directory of its own."""
+
+    def __init__(self, *options):
+        self.directory = tempfile.mkdtemp(prefix="kdlab-")
+        self.process = subprocess.Popen([PROGRAM, "--dir", self.directory, *options],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if line != "lab ready\n":
+            raise RuntimeError("the lab did not start: " + self.process.communicate()[1])
+        with open(os.path.join(self.directory, "lab.json"), encoding="utf-8") as file:
+            self.facts = json.load(file)
+        self.tls = ssl.create_default_context(cafile=self.facts["ca_file"])
+        self.tls.verify_flags |= ssl.VERIFY_X509_STRICT
+        self.arm_prefix = "/subscriptions/{subscription}".format(**self.facts)
+        self.endpoints = (self.arm_prefix + "/resourceGroups/{resource_group}/providers/Microsoft.MachineLearningServices"
+                          "/workspaces/{workspace}/onlineEndpoints".format(**self.facts))
+        self.token = None
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=10)
+        shutil.rmtree(self.directory)
+        if errors:
+            raise RuntimeError(errors)
+        return self.process.returncode
+
+    def call(self, service, method, target, body=None, headers=None, timeout=10):
+        """One request on a connection of its own; `service` is a member of lab.json or a whole URL."""
+        url = urllib.parse.urlsplit(self.facts.get(service + "_url", service))
+        if url.scheme == "https":
+            connection = http.client.HTTPSConnection(url.hostname, url.port, context=self.tls, timeout=timeout)
+        else:
+            connection = http.client.HTTPConnection(url.hostname, url.port, timeout=timeout)
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        try:
+            connection.request(method, target, body=body, headers=headers or {})
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
+        finally:
+            connection.close()
+
+    def ask_token(self, **changes):
+        form = {"grant_type": "client_credentials", "client_id": self.facts["client_id"],
+                "client_secret": self.facts["client_secret"], "scope": self.facts["arm_url"] + "/.default"}
+        form.update(changes)
+        form = {name: value for name, value in form.items() if value is not None}
+        return self.call("authority", "POST", "/" + self.facts["tenant"] + "/oauth2/v2.0/token",
+                         urllib.parse.urlencode(form), {"Content-Type": "application/x-www-form-urlencoded"})
+
+    def arm(self, method, target, body=None, headers=None, version="2024-04-01", timeout=10):
+        """`target` below the subscription's host; the token and the api-version are added."""
+        if not self.token:
+            self.token = self.ask_token().json()["access_token"]
+        all_headers = {"Authorization": "Bearer " + self.token}
+        all_headers.update(headers or {})
+        if version:
+            target += ("&" if "?" in target else "?") + "api-version=" + version
+        return self.call("arm", method, target, body, all_headers, timeout)
+
+    def endpoint(self, method, rest="", body=None, name=None, **more):
+        return self.arm(method, self.endpoints + "/" + (name or self.facts["endpoint"]) + rest, body, **more)
+
+    def vault(self, method, path, body=None, token=None, headers=None, **more):
+        all_headers = {"X-Vault-Token": self.facts["vault_token"] if token is None else token}
+        all_headers.update(headers or {})
+        return self.call("vault", method, "/v1/" + path, body, all_headers, **more)
+
+    def score(self, key, path="/score", **more):
+        return self.call("scoring", "POST", path, "{}", {"Authorization": "Bearer " + key}, **more)
+
+    def control(self, method, target, body=None):
+        return self.call("control", method, target, body)
+
+    def keys(self, name=None):
+        name = name or self.facts["endpoint"]
+        return next(keys for resource, keys in self.control("GET", "/keys").json().items()
+                    if resource.endswith("/" + name))
+
+    def fault(self, **wish):
+        return self.control("POST", "/fault", wish)
+
+    def requests(self, since=0):
+        return self.control("GET", "/requests?since=%d" % since).json()["requests"]
+
+
+def claims_of(token):
+    part = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+class LabCase(unittest.TestCase):
+    """Cases that share one lab, which behaves at the beginning of each."""
+    options = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = Lab(*cls.options)
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.lab.stop() != 0:
+            raise RuntimeError("the lab did not end cleanly")
+
+    def setUp(self):
+        self.lab.control("DELETE", "/fault")
+
+
+class TapResult(unittest.TestResult):
+    count = 0
+
+    def _tell(self, word, name):
+        self.count += 1
+        print(word, self.count, "-", name, flush=True)
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self._tell("ok", test.id())
+
+    def _fail(self, test, error):
+        self._tell("not ok", test.id())
+        for line in self._exc_info_to_string(error, test).splitlines():
+            print("#", line, flush=True)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self._fail(test, err)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self._fail(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            self._fail(subtest, err)
+
+
+def main():
+    global PROGRAM
+    PROGRAM = sys.argv[1]
+    # The test files import this module under its own name; this is the one they see.
+    sys.modules["lab_support"].PROGRAM = PROGRAM
+    result = TapResult()
+    unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"]).run(result)
+    print("1..%d" % result.count)
+    sys.exit(0 if result.wasSuccessful() else 1)
+
+
+PROGRAM = None

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Vault side: the shapes that OpenBao 2.7.2 was seen to answer."""
+import concurrent.futures
+import time
+
+import lab_support
+
+MERGE = {"Content-Type": "application/merge-patch+json"}
+DENIED = {"errors": ["permission denied"]}
+DENIED_BY_POLICY = {"errors": ["1 error occurred:\n\t* permission denied\n\n"]}
+
+
+class VaultCase(lab_support.LabCase):
+    def login(self):
+        answer = self.lab.vault("POST", "auth/approle/login", {"role_id": self.lab.facts["approle_role_id"],
+                                                               "secret_id": self.lab.facts["approle_secret_id"]}, token="")
+        self.assertEqual(answer.status, 200)
+        return answer.json()["auth"]["client_token"]
+
+
+class System(VaultCase):
+    def test_health_and_seal_status_need_no_token(self):
+        body = self.lab.vault("GET", "sys/health", token="").json()
+        self.assertEqual((body["initialized"], body["sealed"], body["standby"], body["version"]), (True, False, False, "2.7.2"))
+        self.assertEqual(self.lab.vault("HEAD", "sys/health", token="").status, 200)
+        self.assertEqual(self.lab.vault("GET", "sys/seal-status", token="").json()["sealed"], False)
+
+    def test_mounts_tell_their_version_below_any_path(self):
+        for path, mount, version in (("kv", "kv/", "2"), ("kv/a/b", "kv/", "2"), ("kv1/x", "kv1/", "1")):
+            data = self.lab.vault("GET", "sys/internal/ui/mounts/" + path).json()["data"]
+            self.assertEqual((data["path"], data["type"], data["options"]), (mount, "kv", {"version": version}))
+        answer = self.lab.vault("GET", "sys/internal/ui/mounts/nope/x")
+        self.assertEqual((answer.status, answer.json()["errors"]),
+                         (403, ["preflight capability check returned 403, please ensure client's policies grant access to "
+                                'path "nope/x/"']))
+        self.assertEqual(self.lab.vault("GET", "sys/internal/ui/mounts/kv", token="dead").json(), DENIED)
+
+    def test_capabilities_are_those_that_count(self):
+        paths = ["kv/data/nachet/backend", "kv/data/restricted/x", "sys/mounts"]
+        data = self.lab.vault("POST", "sys/capabilities-self", {"paths": paths}, token=self.login()).json()["data"]
+        self.assertEqual(data, {paths[0]: ["create", "delete", "patch", "read", "update"], paths[1]: ["deny"], paths[2]: ["deny"]})
+        data = self.lab.vault("POST", "sys/capabilities-self", {"paths": paths[:1]}).json()
+        self.assertEqual(data["data"][paths[0]], ["root"])
+        self.assertEqual(data[paths[0]], ["root"])
+
+    def test_an_unknown_namespace_is_not_found(self):
+        for name, status in (("nowhere", 404), ("root", 200), ("", 200)):
+            answer = self.lab.vault("GET", "kv/data/nachet/backend", headers={"X-Vault-Namespace": name})
+            self.assertEqual(answer.status, status)
+        self.assertEqual(self.lab.vault("GET", "sys/health", headers={"X-Vault-Namespace": "nowhere"}).status, 400)
+
+    def test_the_two_kinds_of_403_and_a_route_to_nowhere(self):
+        token = self.login()
+        self.assertEqual(self.lab.vault("GET", "kv/data/x", token="s.unknown").json(), DENIED)
+        self.assertEqual(self.lab.vault("GET", "kv/data/restricted/x", token=token).json(), DENIED_BY_POLICY)
+        self.assertEqual(self.lab.vault("POST", "kv/data/restricted/x", {"data": {}}, token=token).status, 403)
+        self.assertEqual(self.lab.vault("GET", "nope/x", token=token).json(), DENIED_BY_POLICY)
+        answer = self.lab.vault("GET", "nope/x")
+        self.assertEqual((answer.status, answer.json()["errors"]),
+                         (404, ['no handler for route "nope/x". route entry not found.']))
+
+
+class Tokens(VaultCase):
+    def test_lookup_of_root_and_of_a_login(self):
+        data = self.lab.vault("GET", "auth/token/lookup-self").json()["data"]
+        self.assertEqual((data["ttl"], data["expire_time"], data["policies"], data["renewable"]), (0, None, ["root"], False))
+        data = self.lab.vault("GET", "auth/token/lookup-self", token=self.login()).json()["data"]
+        self.assertEqual((data["display_name"], data["policies"], data["renewable"]), ("approle", ["default", "keydrift"], True))
+        self.assertTrue(3590 <= data["ttl"] <= 3600)
+        self.assertEqual(self.lab.vault("GET", "auth/token/lookup-self", token="x").json(), DENIED)
+
+    def test_renewal_until_the_end_and_what_cannot_be_renewed(self):
+        answer = self.lab.vault("POST", "auth/token/renew-self", {})
+        self.assertEqual((answer.status, answer.json()["errors"]), (400, ["lease is not renewable"]))
+        token = self.lab.vault("POST", "auth/token/create", {"ttl": "30s", "explicit_max_ttl": 60}).json()["auth"]["client_token"]
+        body = self.lab.vault("POST", "auth/token/renew-self", {"increment": "45s"}, token=token).json()
+        self.assertEqual((body["auth"]["lease_duration"], body["warnings"]), (45, None))
+        body = self.lab.vault("POST", "auth/token/renew-self", {"increment": 3600}, token=token).json()
+        self.assertTrue(55 <= body["auth"]["lease_duration"] <= 60)
+        self.assertIn("exceeded the effective max_ttl", body["warnings"][0])
+        short = self.lab.vault("POST", "auth/token/create", {"ttl": 600, "explicit_max_ttl": 1}).json()["auth"]["client_token"]
+        time.sleep(0.01)
+        answer = self.lab.vault("POST", "auth/token/renew-self", token=short)
+        self.assertEqual((answer.status, answer.json()["errors"]), (500, ["past the max TTL, cannot renew"]))
+
+    def test_a_token_ends(self):
+        token = self.lab.vault("POST", "auth/token/create", {"ttl": "1s"}).json()["auth"]["client_token"]
+        time.sleep(1.1)
+        self.assertEqual(self.lab.vault("GET", "auth/token/lookup-self", token=token).json(), DENIED)
+        token = self.login()
+        self.assertEqual(self.lab.vault("POST", "auth/token/revoke-self", token=token).status, 204)
+        self.assertEqual(self.lab.vault("GET", "auth/token/lookup-self", token=token).status, 403)
+
+    def test_a_bearer_header_is_a_token_too(self):
+        answer = self.lab.call("vault", "GET", "/v1/kv/data/nachet/backend",
+                               headers={"Authorization": "Bearer " + self.lab.facts["vault_token"]})
+        self.assertEqual(answer.status, 200)
+
+
+class AppRole(VaultCase):
+    def attempt(self, role_id, secret_id):
+        return self.lab.vault("POST", "auth/approle/login", {"role_id": role_id, "secret_id": secret_id}, token="")
+
+    def test_five_wrong_logins_lock_the_role_and_a_good_one_resets_the_count(self):
+        role_id, secret_id = self.lab.facts["approle_role_id"], self.lab.facts["approle_secret_id"]
+        for _ in range(4):
+            answer = self.attempt(role_id, "wrong")
+            self.assertEqual((answer.status, answer.json()["errors"]), (400, ["invalid role or secret ID"]))
+        self.assertEqual(self.attempt(role_id, secret_id).status, 200)
+        for _ in range(5):
+            self.assertEqual(self.attempt(role_id, "wrong").status, 400)
+        answer = self.attempt(role_id, secret_id)
+        self.assertEqual((answer.status, answer.json()), (403, DENIED))
+
+    def test_missing_parts_and_unknown_mounts(self):
+        self.assertEqual(self.lab.vault("POST", "auth/approle/login", {"role_id": "x"}, token="").status, 400)
+        self.assertEqual(self.lab.vault("POST", "auth/approle/login", {"secret_id": "x"}, token="").status, 500)
+        self.assertEqual(self.lab.vault("POST", "auth/other/login", {"role_id": "x"}, token="").json(), DENIED)
+
+
+class Wrapping(VaultCase):
+    def wrap(self):
+        info = self.lab.vault("POST", "auth/approle/role/keydrift/secret-id", {}, headers={"X-Vault-Wrap-TTL": "60s"}).json()
+        self.assertIsNone(info["data"])
+        self.assertEqual((info["request_id"], info["wrap_info"]["ttl"]), ("", 60))
+        return info["wrap_info"]["token"]
+
+    def test_a_wrapped_secret_id_is_looked_up_unwrapped_once_and_logs_in(self):
+        token = self.wrap()
+        data = self.lab.vault("POST", "sys/wrapping/lookup", {"token": token}, token="").json()["data"]
+        self.assertEqual((data["creation_path"], data["creation_ttl"]), ("auth/approle/role/keydrift/secret-id", 60))
+        answer = self.lab.vault("POST", "sys/wrapping/unwrap", token=token)
+        secret_id = answer.json()["data"]["secret_id"]
+        again = self.lab.vault("POST", "sys/wrapping/unwrap", token=token)
+        self.assertEqual((again.status, again.json()["errors"]), (400, ["wrapping token is not valid or does not exist"]))
+        login = self.lab.vault("POST", "auth/approle/login", {"role_id": self.lab.facts["approle_role_id"],
+                                                              "secret_id": secret_id}, token="")
+        self.assertEqual(login.status, 200)
+
+    def test_only_one_of_many_unwraps_gets_it(self):
+        token = self.wrap()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(lambda _: self.lab.vault("POST", "sys/wrapping/unwrap", token=token).status, range(8)))
+        self.assertEqual(sorted(statuses), [200] + [400] * 7)
+
+    def test_any_other_authenticated_request_burns_it(self):
+        token = self.wrap()
+        self.lab.vault("GET", "sys/internal/ui/mounts/kv", token=token)
+        self.assertEqual(self.lab.vault("POST", "sys/wrapping/lookup", {"token": token}, token="").status, 200)
+        self.assertEqual(self.lab.vault("GET", "auth/token/lookup-self", token=token).status, 403)
+        self.assertEqual(self.lab.vault("POST", "sys/wrapping/unwrap", token=token).status, 400)
+
+    def test_with_a_token_of_ones_own_it_goes_into_the_body(self):
+        token = self.wrap()
+        self.assertEqual(self.lab.vault("POST", "sys/wrapping/unwrap", {"token": token}, token="").status, 403)
+        self.assertEqual(self.lab.vault("POST", "sys/wrapping/unwrap", {"token": token}).status, 200)
+
+
+class Kv2(VaultCase):
+    def write(self, path, data, **options):
+        body = {"data": data}
+        if options:
+            body["options"] = options
+        return self.lab.vault("POST", "kv/data/" + path, body)
+
+    def read(self, path, **more):
+        return self.lab.vault("GET", "kv/data/" + path, **more)
+
+    def test_siblings_come_back_with_their_types(self):
+        data = {"s": "a", "i": 7, "f": 1.5, "g": 0.1, "t": True, "n": None, "o": {"x": [1, "2", None]}, "u": "\u00e9\u0000"}
+        self.write("types", data)
+        self.assertEqual(self.read("types").json()["data"]["data"], data)
+        self.write("types", {"big": 9007199254740993, "real": 2.0})
+        self.assertEqual(self.read("types").body.count(b"9007199254740992"), 1)
+        self.assertIn(b'"real":2}', self.read("types").body)
+
+    def test_never_existed_is_404_with_an_empty_list(self):
+        self.write("shapes/one", {"a": 1})
+        for path in ("data/none", "data/shapes/one?version=9", "metadata/none"):
+            answer = self.lab.vault("GET", "kv/" + path)
+            self.assertEqual((answer.status, answer.json()), (404, {"errors": []}))
+
+    def test_deleted_and_destroyed_are_404_with_their_metadata(self):
+        self.write("gone", {"a": 1})
+        self.assertEqual(self.lab.vault("DELETE", "kv/data/gone").status, 204)
+        answer = self.read("gone")
+        data = answer.json()["data"]
+        self.assertEqual((answer.status, data["data"], data["metadata"]["destroyed"]), (404, None, False))
+        self.assertTrue(data["metadata"]["deletion_time"])
+        self.assertEqual(self.lab.vault("POST", "kv/undelete/gone", {"versions": [1]}).status, 204)
+        self.assertEqual(self.read("gone").status, 200)
+        self.assertEqual(self.lab.vault("PUT", "kv/destroy/gone", {"versions": [1, 5]}).status, 204)
+        answer = self.read("gone")
+        self.assertEqual((answer.status, answer.json()["data"]["data"], answer.json()["data"]["metadata"]["destroyed"]),
+                         (404, None, True))
+        self.assertNotIn("errors", answer.json())
+        self.assertEqual(self.lab.vault("POST", "kv/delete/gone", {"versions": []}).status, 400)
+
+    def test_a_path_in_the_form_of_version_1_is_told_so(self):
+        for method in ("GET", "POST"):
+            answer = self.lab.vault(method, "kv/nachet/backend", {} if method == "POST" else None)
+            self.assertEqual((answer.status, answer.json()["data"]), (404, None))
+            self.assertTrue(answer.json()["warnings"][0].startswith("Invalid path for a versioned K/V secrets engine."))
+        self.assertIn("Non-listing operations", self.lab.vault("GET", "kv/data").json()["warnings"][0])
+        self.assertEqual(self.lab.vault("GET", "kv/data/?list=true").status, 405)
+
+    def test_check_and_set(self):
+        wrong = {"errors": ["check-and-set parameter did not match the current version"]}
+        self.assertEqual(self.write("cas", {"a": 1}, cas=1).json(), wrong)
+        self.assertEqual(self.write("cas", {"a": 1}, cas=0).json()["data"]["version"], 1)
+        self.assertEqual(self.write("cas", {"a": 2}, cas=0).json(), wrong)
+        self.assertEqual(self.write("cas", {"a": 2}, cas=-1).json(), wrong)
+        self.assertEqual(self.write("cas", {"a": 2}, cas="1").json()["data"]["version"], 2)
+        for value in (1.5, "one", [], {}):
+            self.assertEqual(self.write("cas", {}, cas=value).json(), {"errors": ["error parsing check-and-set parameter"]})
+        self.lab.vault("POST", "kv/metadata/cas", {"cas_required": True})
+        self.assertEqual(self.write("cas", {}).json(), {"errors": ["check-and-set parameter required for this call"]})
+        answer = self.lab.vault("POST", "kv/data/cas-outside", {"data": {}, "cas": 7})
+        self.assertEqual((answer.status, answer.json()["warnings"]),
+                         (200, ["Endpoint ignored these unrecognized parameters: [cas]"]))
+
+    def test_of_many_writers_with_one_cas_one_wins(self):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(lambda n: self.write("race", {"n": n}, cas=0).status, range(8)))
+        self.assertEqual(sorted(statuses), [200] + [400] * 7)
+
+    def test_bodies_that_make_no_sense(self):
+        for body, word in ((("[1]"), "failed to decode JSON input"), ("{", "failed to decode JSON input"),
+                           ({}, "no data provided"), ({"data": [1]}, "error converting input for field \"data\"")):
+            answer = self.lab.vault("POST", "kv/data/nonsense", body)
+            self.assertEqual(answer.status, 400)
+            self.assertIn(word, answer.json()["errors"][0])
+        self.assertEqual(self.lab.vault("GET", "kv/data/nachet/backend?version=x").status, 400)
+        self.assertEqual(self.lab.vault("GET", "kv/metadata/?list=zzz").json(), {"errors": []})
+        self.assertEqual(self.lab.vault("HEAD", "kv/data/nachet/backend").status, 405)
+
+    def test_null_data_is_a_live_version(self):
+        self.assertEqual(self.write("null", None).status, 200)
+        answer = self.read("null")
+        self.assertEqual((answer.status, answer.json()["data"]["data"]), (200, None))
+        answer = self.lab.vault("PATCH", "kv/data/null", {"data": {"a": 1}}, headers=MERGE)
+        self.assertEqual((answer.status, answer.json()["errors"]), (500, ["resource does not exist"]))
+
+    def test_patch_merges_removes_and_refuses(self):
+        self.write("patch", {"keep": 1, "drop": 2, "deep": {"a": 1, "b": 2}})
+        patch = {"data": {"drop": None, "new": "x", "deep": {"b": None, "c": 3}}, "options": {"cas": 1}}
+        answer = self.lab.vault("PATCH", "kv/data/patch", patch, headers={"Content-Type": "application/merge-patch+json; charset=utf-8"})
+        self.assertEqual((answer.status, answer.json()["data"]["version"]), (200, 2))
+        self.assertEqual(self.read("patch").json()["data"]["data"], {"keep": 1, "new": "x", "deep": {"a": 1, "c": 3}})
+        self.assertEqual(self.lab.vault("PATCH", "kv/data/patch", patch, headers=MERGE).status, 400)
+        self.assertEqual(self.lab.vault("PATCH", "kv/data/patch", patch, headers={"Content-Type": "application/json"}).status, 415)
+        absent = self.lab.vault("PATCH", "kv/data/absent", {"data": {"a": 1}}, headers=MERGE)
+        self.assertEqual((absent.status, absent.body), (404, b""))
+        self.lab.vault("DELETE", "kv/data/patch")
+        answer = self.lab.vault("PATCH", "kv/data/patch", {"data": {"a": 1}}, headers=MERGE)
+        self.assertEqual((answer.status, answer.json()["data"]["version"]), (404, 2))
+
+    def test_metadata_tells_everything_but_the_value(self):
+        self.write("meta", {"a": "value-of-a"})
+        self.write("meta", {"a": "value-of-a"})
+        answer = self.lab.vault("GET", "kv/metadata/meta")
+        data = answer.json()["data"]
+        self.assertNotIn(b"value-of-a", answer.body)
+        self.assertEqual((data["current_version"], sorted(data["versions"]), data["oldest_version"]), (2, ["1", "2"], 0))
+        self.assertEqual(data["updated_time"], data["versions"]["2"]["created_time"])
+        updated = data["updated_time"]
+        self.lab.vault("DELETE", "kv/data/meta")
+        data = self.lab.vault("GET", "kv/metadata/meta").json()["data"]
+        self.assertEqual(data["updated_time"], updated)
+        self.assertTrue(data["versions"]["2"]["deletion_time"])
+
+    def test_ten_versions_are_kept(self):
+        for number in range(12):
+            self.write("many", {"n": number})
+        data = self.lab.vault("GET", "kv/metadata/many").json()["data"]
+        self.assertEqual((data["oldest_version"], len(data["versions"])), (3, 10))
+        self.assertEqual(self.read("many?version=2").json(), {"errors": []})
+        self.assertEqual(self.read("many?version=3").json()["data"]["data"], {"n": 2})
+
+    def test_removing_the_metadata_starts_the_count_anew(self):
+        self.write("aba", {"a": 1})
+        created = self.lab.vault("GET", "kv/metadata/aba").json()["data"]["created_time"]
+        self.assertEqual(self.lab.vault("DELETE", "kv/metadata/aba").status, 204)
+        self.assertEqual(self.read("aba").json(), {"errors": []})
+        self.assertEqual(self.write("aba", {"a": 2}, cas=0).json()["data"]["version"], 1)
+        self.assertNotEqual(self.lab.vault("GET", "kv/metadata/aba").json()["data"]["created_time"], created)
+
+    def test_metadata_without_versions(self):
+        self.assertEqual(self.lab.vault("POST", "kv/metadata/empty", {"custom_metadata": {"owner": "x"}}).status, 204)
+        data = self.lab.vault("GET", "kv/metadata/empty").json()["data"]
+        self.assertEqual((data["current_version"], data["versions"], data["custom_metadata"]), (0, {}, {"owner": "x"}))
+        self.assertEqual(self.read("empty").json(), {"errors": []})
+
+    def test_lists_are_sorted_and_show_folders_once(self):
+        for path in ("list/b", "list/a/x", "list/a/y", "list/c"):
+            self.write(path, {})
+        self.assertEqual(self.lab.vault("GET", "kv/metadata/list/?list=true").json()["data"]["keys"], ["a/", "b", "c"])
+        self.assertEqual(self.lab.vault("GET", "kv/metadata/none/?list=true").json(), {"errors": []})
+
+    def test_a_trailing_slash_is_the_trap_it_is(self):
+        self.write("slash", {"a": 1})
+        self.assertEqual(self.read("slash/").status, 500)
+        self.assertEqual(self.lab.vault("POST", "kv/data/slash/", {"data": {}}).status, 400)
+        self.assertEqual(self.lab.vault("DELETE", "kv/data/slash/").status, 204)
+        self.assertEqual(self.read("slash").status, 404)
+        self.assertEqual(self.lab.vault("GET", "kv/data/%2e%2e/x").status, 400)
+
+
+class Kv1(VaultCase):
+    def test_fields_stand_directly_in_data(self):
+        body = self.lab.vault("GET", "kv1/nachet/backend").json()
+        self.assertEqual(body["data"]["NACHET_MODEL_ENDPOINT_ACCESS_KEY"], self.lab.keys()["primary"])
+        self.assertEqual(body["lease_duration"], 2764800)
+
+    def test_write_list_delete(self):
+        self.assertEqual(self.lab.vault("PUT", "kv1/dir/a", {"x": 1}).status, 204)
+        self.assertEqual(self.lab.vault("GET", "kv1/dir/?list=true").json()["data"]["keys"], ["a"])
+        self.assertEqual(self.lab.vault("POST", "kv1/dir/a", {}).json(), {"errors": ["missing data fields"]})
+        self.assertEqual(self.lab.vault("PATCH", "kv1/dir/a", {"x": 2}, headers=MERGE).status, 405)
+        self.assertEqual(self.lab.vault("DELETE", "kv1/dir/a").status, 204)
+        self.assertEqual(self.lab.vault("GET", "kv1/dir/a").json(), {"errors": []})
+
+    def test_a_write_in_the_form_of_version_2_is_204_and_unprotected(self):
+        self.assertEqual(self.lab.vault("POST", "kv1/data/a", {"data": {"x": 1}, "options": {"cas": 9}}).status, 204)
+        self.assertEqual(self.lab.vault("GET", "kv1/data/a").json()["data"], {"data": {"x": 1}, "options": {"cas": 9}})
+
+
+if __name__ == "__main__":
+    lab_support.main()
