@@ -32,6 +32,8 @@ struct alert {
 };
 
 struct alert_sink {
+    uint64_t refresh_ms; /* this receiver forgets a firing alert that is not told again this often; 0: it
+                            does not */
     const char *name; /* "alertmanager http://...:9093": for people and as the outbox's key; no secret */
     /* Success only when the receiver has said so (2xx). INVALID or DENIED: it will never take this one. */
     struct operation *(*deliver)(struct alert_sink *self, const struct alert *alert,
