@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts a lab and runs the tests of Microsoft's JavaScript SDK against it: run_sdk.py LAB.
+
+Without Node or its packages ("npm ci" in this folder) there is nothing to run: skipped, or failed where
+KEYDRIFT_REQUIRE_SERVERS=1 says that they must be there.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def missing(why):
+    if os.environ.get("KEYDRIFT_REQUIRE_SERVERS") == "1":
+        print("Bail out! " + why)
+        return 1
+    print("1..0 # SKIP " + why)
+    return 0
+
+
+def environment_for(directory):
+    # Nothing of the caller's Azure, proxy or Node settings may reach the SDK.
+    env = {name: value for name, value in os.environ.items()
+           if not name.upper().startswith(("AZURE_", "MSI_", "IDENTITY_", "NODE_", "ARM_"))
+           and not name.upper().endswith("_PROXY")}
+    env["LAB_DIR"] = directory
+    env["NODE_EXTRA_CA_CERTS"] = os.path.join(directory, "ca.pem")
+    env["NODE_OPTIONS"] = "--experimental-global-webcrypto"
+    return env
+
+
+def main():
+    node = shutil.which("node")
+    if not node:
+        return missing("node is not installed")
+    if not os.path.isdir(os.path.join(HERE, "node_modules", "@azure", "arm-machinelearning")):
+        return missing("the SDK is not installed: npm ci in tests/integration/sdk")
+    directory = tempfile.mkdtemp(prefix="kdsdk-")
+    lab = subprocess.Popen([sys.argv[1], "--dir", directory, "--endpoints", "60"], stdout=subprocess.PIPE, text=True)
+    try:
+        if lab.stdout.readline() != "lab ready\n":
+            print("Bail out! the lab did not start")
+            return 1
+        return subprocess.run([node, "--test-reporter=tap", os.path.join(HERE, "sdk.test.mjs")],
+                              env=environment_for(directory), check=False).returncode
+    finally:
+        lab.terminate()
+        lab.wait(10)
+        shutil.rmtree(directory)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
