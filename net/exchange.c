@@ -373,6 +373,7 @@ void exchange_settle(struct exchange *exchange)
     exchange->continues = decision.next == NEXT_AT_ONCE;
     exchange->is_second_go = exchange->continues && exchange->result != CURLE_OK;
     attempt_clear(exchange);
+    exchange->state = EXCHANGE_NEW;
     if (decision.next == NEXT_AT_ONCE) {
         enqueue(exchange, true);
         return;

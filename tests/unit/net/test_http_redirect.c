@@ -249,7 +249,7 @@ static void expect_refused_place(const char *location)
     fixture_close(&f);
 }
 
-TEST(strange_places_are_refused)
+TEST(trap_25_only_http_and_https_are_followed)
 {
     expect_refused_place("file:///etc/passwd");
     expect_refused_place("ftp://127.0.0.1/");
@@ -307,6 +307,7 @@ int main(void)
                CASE(a_circle_ends), CASE(another_origin_is_refused_and_named),
                CASE(an_allowed_origin_gets_no_credential),
                CASE(a_body_does_not_go_to_another_origin),
-               CASE(sent_back_home_it_stays_without_credentials), CASE(strange_places_are_refused),
-               CASE(tls_is_never_left), CASE(the_deadline_covers_redirects));
+               CASE(sent_back_home_it_stays_without_credentials),
+               CASE(trap_25_only_http_and_https_are_followed), CASE(tls_is_never_left),
+               CASE(the_deadline_covers_redirects));
 }
