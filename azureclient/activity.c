@@ -7,7 +7,6 @@
 #include "base/moment.h"
 
 #include <stdlib.h>
-#include <sys/time.h>
 
 #define PAGE_LIMIT   50
 #define ANSWER_LIMIT ((size_t)8 << 20)                /* ARM's own */
@@ -103,18 +102,10 @@ static void on_page(struct azure_task *task, const struct http_answer *answer,
     free(next);
 }
 
-static int64_t wall_clock(void)
-{
-    struct timeval time;
-
-    gettimeofday(&time, NULL);
-    return (int64_t)time.tv_sec * 1000 + time.tv_usec / 1000;
-}
-
 static void send_first(struct who *who)
 {
     char from[INSTANT_SIZE], to[INSTANT_SIZE];
-    int64_t now = wall_clock();
+    int64_t now = client_wall_clock();
     struct buffer filter, target;
 
     instant_format(who->search.since_at > now - RETENTION_MS ? who->search.since_at

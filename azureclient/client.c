@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 
 static const char default_manager[] = "https://management.azure.com";
 
@@ -143,6 +144,16 @@ void azure_client_close(struct azure_client *client, void (*closed)(void *contex
     }
     tokens_stop(&client->tokens);
     client_settle(client);
+}
+
+/* ---- clock ---- */
+
+int64_t client_wall_clock(void)
+{
+    struct timeval time;
+
+    gettimeofday(&time, NULL);
+    return (int64_t)time.tv_sec * 1000 + time.tv_usec / 1000;
 }
 
 /* ---- clouds ---- */

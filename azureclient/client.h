@@ -228,6 +228,8 @@ struct azure_client {
 
 /* score.c */
 void scorers_close(struct azure_client *client);
+/* Milliseconds since 1970, for what Azure dates. */
+int64_t client_wall_clock(void);
 /* Finishes closing when nothing is left. */
 void client_settle(struct azure_client *client);
 

@@ -8,8 +8,6 @@
 #include "azureclient/wire.h"
 #include "net/retry.h"
 
-#include <sys/time.h>
-
 #define IMDS_TRIES       6
 #define REFRESH_AGAIN_MS 30000 /* after a failed refresh, while the old token still works */
 
@@ -18,14 +16,6 @@ static void start_try(struct tokens *tokens);
 static uint64_t now(const struct tokens *tokens)
 {
     return uv_now(tokens->client->loop);
-}
-
-static int64_t wall_clock(void)
-{
-    struct timeval time;
-
-    gettimeofday(&time, NULL);
-    return (int64_t)time.tv_sec * 1000 + time.tv_usec / 1000;
 }
 
 void tokens_init(struct tokens *tokens, struct azure_client *client)
@@ -166,7 +156,7 @@ static void on_answer(const struct http_answer *answer, const struct failure *fa
         why.retry_after_ms = http_answer_retry_after_ms(answer);
         failure_prefix(&why, "%s", tokens->client->credential.authority);
         fail(tokens, &why);
-    } else if (!wire_token(answer->body, wall_clock(), &token, &why)) {
+    } else if (!wire_token(answer->body, client_wall_clock(), &token, &why)) {
         failure_prefix(&why, "%s", tokens->client->credential.authority);
         fail(tokens, &why);
     } else {

@@ -187,6 +187,22 @@ TEST(no_answer_in_time_is_ambiguous_and_sent_once)
     fake_close(&fake);
 }
 
+static void with_nobody_at_arm(struct azure_settings *settings, struct fake *unused)
+{
+    (void)unused;
+    settings->resource_manager = "http://127.0.0.1:1";
+}
+
+TEST(a_connection_that_was_never_made_leaves_no_doubt)
+{
+    const struct fake_step steps[] = {TOKEN};
+
+    fake_open(&fake, steps, 1, with_nobody_at_arm);
+    fake_regenerate(&fake, 300);
+    FAKE_FAILED(&fake, FAILURE_NETWORK, "secondary key of swin", "127.0.0.1:1");
+    fake_close(&fake);
+}
+
 TEST(a_refusal_is_final_and_said)
 {
     static const struct {
@@ -345,6 +361,7 @@ int main(void)
                CASE(a_lost_answer_is_ambiguous_and_sent_once),
                CASE(a_lost_answer_on_a_kept_connection_is_ambiguous_and_sent_once),
                CASE(no_answer_in_time_is_ambiguous_and_sent_once),
+               CASE(a_connection_that_was_never_made_leaves_no_doubt),
                CASE(a_refusal_is_final_and_said), CASE(without_a_token_nothing_is_regenerated),
                CASE(an_operation_elsewhere_is_refused_and_no_token_goes_there),
                CASE(an_operation_that_moves_elsewhere_is_refused_too),

@@ -384,6 +384,58 @@ TEST(closing_ends_all_with_canceled_before_closed_runs)
     fake_close(&fake);
 }
 
+static void close_inside_done(const struct azure_keys *keys, const struct failure *failure,
+                              void *context)
+{
+    fake_on_keys(keys, failure, context);
+    if (fake.client)
+        azure_client_close(fake.client, NULL, NULL);
+    fake.client = NULL;
+}
+
+TEST(a_done_may_close_the_client_and_the_others_still_hear_of_it)
+{
+    const struct azure_key_kind *kind = azure_key_kind_named(TEXT("azureml-online-endpoint"));
+
+    FAKE_OPEN(&fake, {"POST /token", 400, "{\"error\":\"x\"}"});
+    for (int i = 0; i < 3; i++)
+        azure_list_keys(fake.client, kind, TEXT(FAKE_ID), 0, close_inside_done, &fake);
+    while (fake.done_count < 3) {
+        fake.is_done = false;
+        fake_wait(&fake);
+    }
+    assert_int_equal(fake.kind_count[FAILURE_DENIED], 1);
+    assert_int_equal(fake.kind_count[FAILURE_CANCELED], 2);
+    fake_run(&fake, 20);
+    fake_close(&fake);
+}
+
+static void list_again_inside_done(const struct azure_keys *keys, const struct failure *failure,
+                                   void *context)
+{
+    const struct azure_key_kind *kind = azure_key_kind_named(TEXT("azureml-online-endpoint"));
+
+    fake_on_keys(keys, failure, context);
+    if (failure)
+        azure_list_keys(fake.client, kind, TEXT(FAKE_ID), 0, fake_on_keys, context);
+}
+
+TEST(a_done_that_starts_again_waits_for_a_token_of_its_own_round)
+{
+    const struct azure_key_kind *kind = azure_key_kind_named(TEXT("azureml-online-endpoint"));
+
+    FAKE_OPEN(&fake, {"POST /token", 400, "{\"error\":\"x\"}", .times = 1}, TOKEN, KEYS);
+    azure_list_keys(fake.client, kind, TEXT(FAKE_ID), 0, list_again_inside_done, &fake);
+    while (fake.done_count < 2) {
+        fake.is_done = false;
+        fake_wait(&fake);
+    }
+    fake_assert_ok(&fake);
+    assert_int_equal(fake.kind_count[FAILURE_DENIED], 1);
+    assert_int_equal(fake_count(&fake, "POST /token"), 2);
+    fake_close(&fake);
+}
+
 TEST(settings_that_make_no_sense_open_nothing)
 {
     static const struct {
@@ -435,5 +487,7 @@ int main(void)
                CASE(a_401_drops_the_token_and_tries_once_more_with_a_fresh_one),
                CASE(a_second_401_is_the_answer), CASE(waiting_for_a_token_ends_with_the_deadline),
                CASE(closing_ends_all_with_canceled_before_closed_runs),
+               CASE(a_done_may_close_the_client_and_the_others_still_hear_of_it),
+               CASE(a_done_that_starts_again_waits_for_a_token_of_its_own_round),
                CASE(settings_that_make_no_sense_open_nothing));
 }
