@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The composition root: the only file that knows every part. It builds an agent and what it stands on from a
- * configuration, takes them down in the opposite order, and hands the command line that ability. */
+/* The composition root: the only file that knows every part. It builds an agent and what it stands
+ * on from a configuration, takes them down in the opposite order, and hands the command line that
+ * ability. */
 #include "agent/adapters/alert_alertmanager.h"
 #include "agent/adapters/alert_webhook.h"
 #include "agent/adapters/azure_source.h"
@@ -32,7 +33,7 @@ struct world {
     struct clock *clock;
     struct approvals *approvals;
     struct state_store *store;
-    char *store_why;            /* why there is none */
+    char *store_why; /* why there is none */
     struct alert_sink **sinks;
     size_t sink_count;
     struct key_source **sources; /* distinct ones */
@@ -44,7 +45,8 @@ struct world {
     void *closed_context;
 };
 
-/* ---- Vault ------------------------------------------------------------------------------------------- */
+/* ---- Vault
+ * ------------------------------------------------------------------------------------------- */
 
 struct vault_secrets {
     struct secret *token, *role_id, *secret_id;
@@ -96,7 +98,8 @@ static bool vault_auth(const struct config_vault *config, struct vault_auth *aut
             return failure_out_of_memory(why);
     }
     return vault_value(&config->token, "vault.auth.token", &kept->token, &auth->token, why) &&
-           vault_value(&config->role_id, "vault.auth.role_id", &kept->role_id, &auth->role_id, why) &&
+           vault_value(&config->role_id, "vault.auth.role_id", &kept->role_id, &auth->role_id,
+                       why) &&
            vault_value(&config->secret_id, "vault.auth.secret_id", &kept->secret_id,
                        &auth->secret_id, why);
 }
@@ -123,7 +126,8 @@ static bool vault_open(struct world *world, struct failure *why)
     return world->vault != NULL;
 }
 
-/* ---- Azure ------------------------------------------------------------------------------------------- */
+/* ---- Azure
+ * ------------------------------------------------------------------------------------------- */
 
 static bool azure_open(struct world *world, struct failure *why)
 {
@@ -167,7 +171,8 @@ static bool azure_open(struct world *world, struct failure *why)
     return world->azure != NULL;
 }
 
-/* ---- state and fingerprints ---------------------------------------------------------------------------- */
+/* ---- state and fingerprints
+ * ---------------------------------------------------------------------------- */
 
 static char *beside_state(const struct config *config)
 {
@@ -221,10 +226,12 @@ static bool state_open(struct world *world, enum world_state needed, struct fail
     return world->fingerprinter || failure_out_of_memory(why);
 }
 
-/* ---- bindings and sinks -------------------------------------------------------------------------------- */
+/* ---- bindings and sinks
+ * -------------------------------------------------------------------------------- */
 
 /* Takes `id`. Bindings on one endpoint share one source. */
-static struct key_source *source_for(struct world *world, const struct azure_key_kind *kind, char *id)
+static struct key_source *source_for(struct world *world, const struct azure_key_kind *kind,
+                                     char *id)
 {
     struct key_source *source;
 
@@ -317,7 +324,8 @@ static bool sinks_open(struct world *world, struct failure *why)
     return true;
 }
 
-/* ---- taking it down, in the opposite order --------------------------------------------------------------- */
+/* ---- taking it down, in the opposite order
+ * --------------------------------------------------------------- */
 
 static void on_clock_closed(void *context)
 {
@@ -399,7 +407,8 @@ static void world_close(struct world *world, void (*closed)(void *context), void
         on_agent_closed(world);
 }
 
-/* ---- building it --------------------------------------------------------------------------------------- */
+/* ---- building it
+ * --------------------------------------------------------------------------------------- */
 
 static bool agent_start(struct world *world, const struct world_settings *settings,
                         operation_done *ready, void *context, struct failure *why)
@@ -457,7 +466,8 @@ static const char *world_warning(struct world *world)
     return world->store_why;
 }
 
-/* ---- the program --------------------------------------------------------------------------------------- */
+/* ---- the program
+ * --------------------------------------------------------------------------------------- */
 
 /* No core dump may hold a key, and no other process of this user may look into us. */
 static void forbid_dumps(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request, answered by the daemon where one listens, and otherwise by an agent made for this one request. Either
- * way it is the same document. */
+/* One request, answered by the daemon where one listens, and otherwise by an agent made for this
+ * one request. Either way it is the same document. */
 #include "agent/cli/cli.h"
 
 #include "agent/adapters/api_client.h"
@@ -35,7 +35,8 @@ static void own_name(char *out, size_t size)
         snprintf(out, size, "uid:%u", (unsigned)geteuid());
 }
 
-/* ---- progress ---------------------------------------------------------------------------------------- */
+/* ---- progress
+ * ---------------------------------------------------------------------------------------- */
 
 struct progress {
     uv_timer_t timer;
@@ -71,7 +72,8 @@ static void progress_end(struct progress *progress)
     uv_close((uv_handle_t *)&progress->timer, NULL);
 }
 
-/* ---- running the loop ---------------------------------------------------------------------------------- */
+/* ---- running the loop
+ * ---------------------------------------------------------------------------------- */
 
 static void run_until(struct session *session, const bool *flag)
 {
@@ -117,7 +119,8 @@ static bool ask(struct session *session, struct api *api, const char *method, co
     return session->document != NULL;
 }
 
-/* ---- the two places ------------------------------------------------------------------------------------ */
+/* ---- the two places
+ * ------------------------------------------------------------------------------------ */
 
 static const char *daemon_socket(const struct config *config)
 {
@@ -134,8 +137,9 @@ static bool ask_daemon(struct session *session, const char *socket, const char *
     return session->client && ask(session, api_client_api(session->client), method, path, body);
 }
 
-static bool ask_locally(struct session *session, const struct config *config, enum world_state state,
-                        const char *method, const char *path, const char *body)
+static bool ask_locally(struct session *session, const struct config *config,
+                        enum world_state state, const char *method, const char *path,
+                        const char *body)
 {
     const struct world_maker *maker = session->cli->maker;
     const struct world_settings settings = {.loop = &session->loop,
