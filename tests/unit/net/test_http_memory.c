@@ -24,10 +24,11 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void __real_free(void *memory);
 int __real_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t socket);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void __wrap_free(void *memory);
-int __wrap_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t socket);
+/* Visible, because the sanitizers' libraries refer to the same names. */
+public_api void *__wrap_malloc(size_t size);
+public_api void *__wrap_calloc(size_t count, size_t size);
+public_api void __wrap_free(void *memory);
+public_api int __wrap_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t socket);
 
 static bool fails(void)
 {
