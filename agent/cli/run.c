@@ -141,12 +141,23 @@ static struct world *open_world(struct runner *runner, const struct config *conf
     return runner->cli->maker->open(&settings, ready, runner, why);
 }
 
+static void reload(struct runner *runner);
+
+static void on_retry(uv_timer_t *timer)
+{
+    struct runner *runner = timer->data;
+
+    if (runner->must_reload)
+        reload(runner);
+}
+
 static void reload(struct runner *runner)
 {
     if (runner->phase != RUNNER_WATCHING)
         return;
     if (agent_is_executing(runner->cli->maker->agent(runner->world))) {
-        runner->must_reload = true; /* on_retry() asks again */
+        runner->must_reload = true;
+        uv_timer_start(&runner->retry, on_retry, RELOAD_RETRY_MS, 0);
         return;
     }
     runner->must_reload = false;
@@ -177,14 +188,6 @@ static void on_file(uv_fs_poll_t *poll, int status, const uv_stat_t *before, con
         return; /* it is being replaced, or gone: what is in force stays */
     log_info("reload", FIELD("why", "the configuration file changed"));
     reload(poll->data);
-}
-
-static void on_retry(uv_timer_t *timer)
-{
-    struct runner *runner = timer->data;
-
-    if (runner->must_reload)
-        reload(runner);
 }
 
 /* ---- starting
@@ -332,7 +335,6 @@ static void handles_start(struct runner *runner)
     uv_signal_start(&runner->terminate, on_terminate, SIGTERM);
     uv_signal_start(&runner->interrupt, on_terminate, SIGINT);
     uv_fs_poll_start(&runner->file, on_file, runner->config->path, FILE_POLL_MS);
-    uv_timer_start(&runner->retry, on_retry, RELOAD_RETRY_MS, RELOAD_RETRY_MS);
 }
 
 int command_run(struct cli *cli)
