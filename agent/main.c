@@ -7,7 +7,7 @@
 #include "agent/adapters/azure_source.h"
 #include "agent/adapters/config.h"
 #include "agent/adapters/fingerprinter.h"
-#include "agent/adapters/jws.h"
+#include "agent/adapters/jws_approval.h"
 #include "agent/adapters/state_sqlite.h"
 #include "agent/adapters/uv_clock.h"
 #include "agent/adapters/vault_copy.h"
@@ -195,8 +195,12 @@ static struct secret *fingerprint_key(const struct config *config, struct failur
 
     if (config->fingerprint_key.place == CONFIG_FILE)
         return fingerprint_key_load_or_make(config->fingerprint_key.name, false, why);
-    if (config->fingerprint_key.place != CONFIG_NOWHERE)
-        return config_secret_read(&config->fingerprint_key, "fingerprint_key", why);
+    if (config->fingerprint_key.place != CONFIG_NOWHERE) {
+        cleanup_with(secret_clean) struct secret *line =
+            config_secret_read(&config->fingerprint_key, "fingerprint_key", why);
+
+        return line ? fingerprint_key_decode(secret_reveal(line), why) : NULL;
+    }
     path = beside_state(config);
     if (path)
         key = fingerprint_key_load_or_make(path, true, why);

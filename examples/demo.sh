@@ -45,9 +45,10 @@ until_true() {
     done
 }
 value_of() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" | head -n 1; }
+# In $D, where ./keydrift.yaml is the configuration.
+cd "$dir"
 lab() { value_of "$1" <"$dir/lab.json"; }
 alerts_have() { curl -sf "$(lab control_url)/alerts" | grep -q "\"event\": *\"$1\""; }
-keydrift_() { keydrift "$@" -c "$dir/keydrift.yaml"; }
 
 say "A lab stands in for Azure and Vault"
 shown keydrift-lab --dir "$dir"
@@ -70,13 +71,13 @@ YAML
 sed "s|$dir|\$D|g" "$dir/keydrift.yaml"
 
 say "The key at Azure equals its copy in Vault"
-expect 0 keydrift_ check
+expect 0 keydrift check
 
 say "keydrift watches"
-shown keydrift run -c "$dir/keydrift.yaml"
-keydrift run -c "$dir/keydrift.yaml" >"$dir/run.log" 2>&1 &
+shown keydrift run
+keydrift run >"$dir/run.log" 2>&1 &
 pids+=($!)
-until_true 10 keydrift_ status
+until_true 10 keydrift status
 
 say "Somebody regenerates the key in the portal, and tells nobody"
 endpoint=$(lab endpoint)
@@ -86,33 +87,33 @@ echo
 
 say "keydrift says so, says who, and what callers see"
 until_true 20 alerts_have firing
-expect 1 keydrift_ status
-incident=$(keydrift_ incidents list -o json | value_of id)
-expect 0 keydrift_ show "$incident"
+expect 1 keydrift status
+incident=$(keydrift incidents list -o json | value_of id)
+expect 0 keydrift show "$incident"
 shown curl "$(lab control_url)/alerts"
 curl -s "$(lab control_url)/alerts"
 echo
 
 say "Nothing is written without approval"
-plan=$(keydrift_ plan nachet -o json | value_of plan_id)
-expect 0 keydrift_ plan nachet
-expect 3 keydrift_ apply "$plan"
+plan=$(keydrift plan nachet -o json | value_of plan_id)
+expect 0 keydrift plan nachet
+expect 3 keydrift apply "$plan"
 
 say "An approval by a stranger is refused"
 mkdir "$dir/stranger"
 expect 0 keydrift keygen approver ana --out "$dir/stranger"
-keydrift_ approve "$plan" --as ana --key "$dir/stranger/ana.key" --print >"$dir/forged" 2>/dev/null
-expect 1 keydrift_ apply "$plan" --approval-file "$dir/forged"
+keydrift approve "$plan" --as ana --key "$dir/stranger/ana.key" --print >"$dir/forged" 2>/dev/null
+expect 1 keydrift apply "$plan" --approval-file "$dir/forged"
 
 say "An approval of exactly this change: written, read back, probed"
-expect 0 keydrift_ approve "$plan" --as ana --key "$dir/ana.key"
-expect 0 keydrift_ apply "$plan"
-expect 0 keydrift_ check
+expect 0 keydrift approve "$plan" --as ana --key "$dir/ana.key"
+expect 0 keydrift apply "$plan"
+expect 0 keydrift check
 until_true 20 alerts_have resolved
 echo "The alert has resolved."
 
 say "The same plan a second time is refused"
-expect 1 keydrift_ apply "$plan"
+expect 1 keydrift apply "$plan"
 
 say "A rotation, while an application keeps calling with the key it finds in Vault"
 vault=$(lab vault_url) token=$(lab vault_token) ca=$(lab ca_file) scoring=$(lab scoring_url)
@@ -131,11 +132,11 @@ traffic &
 traffic=$!
 pids+=("$traffic")
 until_true 10 grep -q 200 "$dir/traffic"
-expect 3 keydrift_ rotate nachet
-plan=$(keydrift_ rotate nachet -o json | value_of plan_id) || true
-expect 0 keydrift_ approve "$plan" --as bo --key "$dir/bo.key"
-expect 0 keydrift_ rotate nachet
-expect 0 keydrift_ check
+expect 3 keydrift rotate nachet
+plan=$(keydrift rotate nachet -o json | value_of plan_id) || true
+expect 0 keydrift approve "$plan" --as bo --key "$dir/bo.key"
+expect 0 keydrift rotate nachet
+expect 0 keydrift check
 sleep 1
 touch "$dir/stop"
 wait "$traffic"

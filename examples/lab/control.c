@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define ALERTS_KEPT 1000
+
 static void reply(struct server_call *call, int status, json_t *json)
 {
     char *body = json ? json_dump_short(json) : NULL;
@@ -100,6 +102,17 @@ static void requests(struct lab *lab, struct server_call *call, struct text quer
     free(text);
 }
 
+/* A receiver for keydrift's webhook alerts, so that a newcomer needs none. */
+static void take_alert(struct lab *lab, struct server_call *call, const json_t *body)
+{
+    while (json_array_size(lab->alerts) >= ALERTS_KEPT)
+        json_array_remove(lab->alerts, 0);
+    if (json_array_append_new(lab->alerts, json_deep_copy(body)) == 0)
+        server_reply(call, 204, NULL, 0, TEXT(""));
+    else
+        refuse(call, 500, "out of memory");
+}
+
 static void with_body(struct lab *lab, struct server_call *call, struct text body,
                       void (*act)(struct lab *, struct server_call *, const json_t *))
 {
@@ -129,9 +142,13 @@ void control_handle(struct lab *lab, struct server_call *call, const struct serv
         server_reply(call, 204, NULL, 0, TEXT(""));
     } else if (text_is(path, "/requests") && text_is(method, "GET")) {
         requests(lab, call, request->query);
+    } else if (text_is(path, "/alerts") && text_is(method, "POST")) {
+        with_body(lab, call, request->body, take_alert);
+    } else if (text_is(path, "/alerts") && text_is(method, "GET")) {
+        reply(call, 200, json_pack("{s:O}", "alerts", lab->alerts));
     } else {
         refuse(call, 404,
-               "the calls are GET /keys, POST /regenerate, POST /fault, DELETE /fault and "
-               "GET /requests?since=N");
+               "the calls are GET /keys, POST /regenerate, POST /fault, DELETE /fault, "
+               "GET /requests?since=N, POST /alerts and GET /alerts");
     }
 }

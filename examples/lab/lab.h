@@ -424,6 +424,7 @@ struct lab {
     struct vault vault;
     struct faults faults;
     struct requests requests;
+    json_t *alerts; /* what POST /alerts of the control listener was given; the last few */
     LIST_HEAD(, exchange) exchanges;
     struct server *servers[LISTENERS];
     struct listener_context {

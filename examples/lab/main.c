@@ -102,7 +102,8 @@ static bool lab_start(struct lab *lab, struct failure *why)
     random_alphanumeric(lab->client_secret, sizeof(lab->client_secret));
     random_alphanumeric(lab->federated_token, sizeof(lab->federated_token));
     lab->world.log = activity_log_new(lab->options.activity_delay_ms);
-    if (!lab->world.log || !requests_init(&lab->requests) || !seed_vault(lab))
+    lab->alerts = json_array();
+    if (!lab->world.log || !lab->alerts || !requests_init(&lab->requests) || !seed_vault(lab))
         return failure_out_of_memory(why);
     return pki_init(&lab->pki, why) && listen_all(lab, why) && files_write(lab, why);
 }
@@ -133,6 +134,7 @@ static void lab_clear(struct lab *lab)
     vault_clear(&lab->vault);
     faults_clear(&lab->faults);
     requests_clear(&lab->requests);
+    json_decref(lab->alerts);
     pki_clear(&lab->pki);
     options_clear(&lab->options);
 }

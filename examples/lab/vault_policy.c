@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two kinds of tokens: root may do everything, every other one has the policies "default" and
- * "keydrift", which are this table. Whatever lies below "restricted/" is denied to them, for tests
+ * "keydrift", which are this table. Whatever lies below "forbidden/" is denied to them, for tests
  * of a 403. */
 #include "examples/lab/lab.h"
 
 static const struct {
     const char *pattern, *capabilities; /* the first match decides */
 } policy[] = {
-    {"kv/*/restricted/*", "deny"},
-    {"kv1/restricted/*", "deny"},
-    {"kv/data/*", "create delete patch read update"},
-    {"kv/metadata/*", "create delete list patch read update"},
-    {"kv/metadata", "list"},
-    {"kv/delete/*", "update"},
-    {"kv/undelete/*", "update"},
-    {"kv/destroy/*", "update"},
-    {"kv/*", "read"},
+    {"kv/data/forbidden/*", "deny"},
+    {"kv/metadata/forbidden/*", "deny"},
+    {"kv/*", "create delete list patch read update"},
     {"kv1/*", "create delete list read update"},
     {"auth/token/lookup-self", "read"},
     {"auth/token/renew-self", "update"},
