@@ -156,24 +156,42 @@ TEST(a_missing_or_empty_token_file_is_named)
     close_all();
 }
 
-TEST(a_managed_identity_asks_imds_and_never_a_proxy)
+TEST(a_managed_identity_asks_imds)
 {
     struct fake_step steps[] = {
         {"GET /metadata/identity/oauth2/token", 200,
          "{\"access_token\":\"canary-TOKEN-1\",\"expires_in\":\"86400\",\"expires_on\":\"1\"}"},
         KEYS};
 
-    setenv("http_proxy", "http://127.0.0.1:1", 1);
-    setenv("no_proxy", "", 1);
     open_with(steps, COUNT(steps), by_managed_identity);
-    unsetenv("http_proxy");
     fake_get(&fake);
     assert_int_equal(fake_count(&fake, "GET /metadata/identity/oauth2/token"), 1);
     assert_string_equal(fake_last(&fake, "GET /token")->metadata, "true");
     assert_non_null(strstr(fake_last(&fake, "GET /token")->query,
                            "api-version=2018-02-01&resource=http%3A%2F%2F127.0.0.1"));
     assert_non_null(strstr(fake_last(&fake, "GET /token")->query, "&client_id=app-1"));
-    unsetenv("no_proxy");
+    close_all();
+}
+
+/* An address of a documentation network: nobody answers there, but a proxy would. */
+static void by_imds_beyond_loopback(struct azure_settings *settings, struct fake *proxy)
+{
+    settings->credential.method = AZURE_CREDENTIAL_MANAGED_IDENTITY;
+    settings->credential.imds_url = "http://192.0.2.1";
+    settings->timeout_ms = 200;
+    setenv("http_proxy", proxy->origin, 1);
+}
+
+TEST(imds_is_never_asked_through_a_proxy)
+{
+    struct fake_step steps[] = {{"GET /token", 404}};
+
+    open_with(steps, COUNT(steps), by_imds_beyond_loopback);
+    unsetenv("http_proxy");
+    fake_list_keys(&fake);
+    assert_int_equal(fake.request_count, 0);
+    assert_int_equal(fake.failure.http_status, 0);
+    assert_true(fake.failure.kind == FAILURE_TIMEOUT || fake.failure.kind == FAILURE_NETWORK);
     close_all();
 }
 
@@ -474,8 +492,8 @@ int main(void)
     return RUN(CASE(a_client_secret_goes_encoded_in_the_form_and_nowhere_else),
                CASE(a_client_secret_file_is_read_for_each_token),
                CASE(a_federated_token_file_is_read_again_and_its_newline_dropped),
-               CASE(a_missing_or_empty_token_file_is_named),
-               CASE(a_managed_identity_asks_imds_and_never_a_proxy),
+               CASE(a_missing_or_empty_token_file_is_named), CASE(a_managed_identity_asks_imds),
+               CASE(imds_is_never_asked_through_a_proxy),
                CASE(imds_is_asked_again_while_it_is_being_updated),
                CASE(a_machine_without_identity_is_said),
                CASE(default_chooses_secret_then_token_file_then_managed_identity),
