@@ -166,7 +166,8 @@ struct azure_score {
     struct text reason; /* one sentence, from the status and ms-azureml-model-error-* headers */
 };
 /* One POST with this key; `body` may be empty ("{}" is sent). `failure` only when there was no
- * answer. Retries nothing. The scoring URI must be https, or http on loopback. */
+ * answer. Retries nothing but a kept-alive connection that turned out to be dead. The scoring URI must be
+ * https, or http on loopback. */
 typedef void azure_score_done(const struct azure_score *score, const struct failure *failure,
                               void *context);
 struct operation *azure_score(struct azure_client *client, struct text scoring_uri,

@@ -110,7 +110,6 @@ static void on_score(struct azure_task *task, const struct http_answer *answer,
                      const struct failure *failure)
 {
     struct score *score = (struct score *)task;
-    struct failure why;
     const char *text;
 
     if (!failure) {
@@ -120,11 +119,7 @@ static void on_score(struct azure_task *task, const struct http_answer *answer,
         task_end(task, NULL);
         return;
     }
-    why = *failure;
-    if (why.kind ==
-        FAILURE_AMBIGUOUS) /* nothing is changed by it, so there is no doubt to speak of */
-        why.kind = task_is_late(task) ? FAILURE_TIMEOUT : FAILURE_NETWORK;
-    task_end(task, &why);
+    task_end(task, failure);
 }
 
 /* ---- whom to call ---- */
@@ -224,7 +219,8 @@ static bool send_score(struct score *score, struct text uri, struct text body,
         .body = body.size ? body : TEXT("{}"),
         .deadline_ms = task_remaining_ms(&score->task),
         .max_answer = ANSWER_LIMIT,
-        .retry = HTTP_RETRY_NEVER,
+        .retry = HTTP_RETRY_SAFE, /* a scoring call changes nothing: no failure is ambiguous */
+        .max_tries = 1,
     };
     struct text origin, target;
     struct upstream *upstream;

@@ -78,6 +78,7 @@ TEST(no_answer_is_a_failure_and_nothing_is_sent_twice)
     FAKE_OPEN(&fake, {"POST /reset", 1, .resets = true}, {"POST /hang", 0});
     fake_score(&fake, "/reset", "canary-key", 0);
     FAKE_FAILED(&fake, FAILURE_NETWORK, "127.0.0.1");
+    assert_null(strstr(fake.failure.text, "change"));
     fake_score(&fake, "/hang", "canary-key", 100);
     FAKE_FAILED(&fake, FAILURE_TIMEOUT, "127.0.0.1");
     assert_int_equal(fake.request_count, 2);
