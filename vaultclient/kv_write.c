@@ -133,7 +133,11 @@ static void on_written(const struct http_answer *answer, const struct failure *f
     }
     if (!vault_wire_written(answer->status, answer->body, write->expected, write->value,
                             &write->version, &why)) {
-        vault_call_refuse(call, answer, &why);
+        write->lost = why;
+        if (why.kind == FAILURE_AMBIGUOUS)
+            read_back(write);
+        else
+            vault_call_refuse(call, answer, &why);
         return;
     }
     vault_call_end(call, NULL);

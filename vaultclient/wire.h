@@ -75,6 +75,7 @@ must_use bool vault_wire_field(struct text fields, struct text field, enum vault
  * JSON takes, or the buffer broke. */
 must_use bool vault_wire_write_body(uint32_t expected, struct text fields, struct text field,
                                     struct text value, struct buffer *out);
+/* FAILURE_AMBIGUOUS: a success that does not name the version. */
 must_use bool vault_wire_written(int status, struct text body, uint32_t expected,
                                  const struct secret *hidden, struct vault_version *ret,
                                  struct failure *why);

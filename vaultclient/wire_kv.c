@@ -295,6 +295,14 @@ bool vault_wire_write_body(uint32_t expected, struct text fields, struct text fi
     return vault_splice_set(fields, field, value, out) && buffer_append_byte(out, '}');
 }
 
+/* A 200 that does not say what was written: it may well have been. */
+static bool unclear(struct failure *why)
+{
+    why->kind = FAILURE_AMBIGUOUS;
+    failure_prefix(why, "answered 200");
+    return false;
+}
+
 bool vault_wire_written(int status, struct text body, uint32_t expected,
                         const struct secret *hidden, struct vault_version *ret, struct failure *why)
 {
@@ -312,7 +320,7 @@ bool vault_wire_written(int status, struct text body, uint32_t expected,
     }
     answer = json_read_object(body, why);
     if (!answer)
-        return false;
+        return unclear(why);
     data = json_at(answer, "data");
     warnings = json_at(answer, "warnings");
     if (json_is_object(json_at(answer, "wrap_info")) && !json_is_object(data))
@@ -321,8 +329,8 @@ bool vault_wire_written(int status, struct text body, uint32_t expected,
         return failure_set(why, FAILURE_PROTOCOL,
                            "the write was answered with a warning, so it may not have been "
                            "protected by check-and-set");
-    if (!data || !read_version(data, &version, why))
-        return data ? false : failure_set(why, FAILURE_PROTOCOL, "no version in the answer");
+    if (!read_version(data, &version, why))
+        return unclear(why);
     if (version.version != expected + 1)
         return failure_set(why, FAILURE_PROTOCOL, "wrote after version %u and got version %u",
                            expected, version.version);

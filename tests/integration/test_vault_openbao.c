@@ -136,7 +136,7 @@ static struct admin_answer administer_as(struct scene *scene, const char *token,
     snprintf(target, sizeof target, "/v1/%s", path);
     assert_non_null(http_send(scene->admin, &request, on_admin, &answer));
     while (!answer.is_done)
-        uv_run(&scene->loop, UV_RUN_ONCE);
+        vault_idle(&scene->loop, 1);
     return answer;
 }
 

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads and writes against a server that answers as it should, and as it should not. */
+#include "tests/unit/vaultclient/scene.h"
+
+#include <string.h>
+
+#define READ  "GET /v1/kv/data/a"
+#define WRITE "POST /v1/kv/data/a"
+
+static struct vault_outcome read_a(struct scene *scene)
+{
+    return vault_field_of(&scene->loop, scene->client, "a", "k", 0);
+}
+
+static struct vault_outcome write_a(struct scene *scene, uint32_t after)
+{
+    return vault_set_field(&scene->loop, scene->client, "a", "k", "new",
+                           &(struct vault_version){.version = after});
+}
+
+/* ---- requests
+ * ------------------------------------------------------------------------------------- */
+
+TEST(requests_carry_token_namespace_and_mark)
+{
+    struct scene *scene = scene_open();
+    struct secret *token = secret_new(TEXT("s.given"));
+    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = token};
+    struct vault_outcome outcome;
+    const char *request;
+
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, LOOKUP_OK);
+    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/data/a", DATA("{\"k\":\"v\"}", "3"));
+    scene->client = scene_client(scene, &auth, "/team/x/", 5000);
+    outcome = read_a(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_string_equal(outcome.value, "v");
+    assert_int_equal(outcome.version.version, 3);
+    assert_int_equal(outcome.version.created_at, 1767323045123);
+    assert_int_equal(outcome.version.created_ns, 456789);
+    request = scene_request(scene, READ, 0);
+    assert_non_null(strstr(request, "\r\nX-Vault-Token: s.given\r\n"));
+    assert_non_null(strstr(request, "\r\nX-Vault-Request: true\r\n"));
+    assert_non_null(strstr(request, "\r\nX-Vault-Namespace: team/x\r\n"));
+    secret_free(token);
+    scene_close(scene);
+}
+
+TEST(paths_that_servers_misunderstand_never_reach_one)
+{
+    static const char *const bad[] = {"",    "a/",  "/a",   "a//b",  "a/../b", "..",
+                                      "./a", "a/.", "a\nb", "a\xff", "kv/:a",  ":a"};
+    struct scene *scene = scene_with_token();
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct vault_outcome outcome = vault_field_of(&scene->loop, scene->client, bad[i], "k", 0);
+
+        expect_kind(&outcome, FAILURE_INVALID, "the ");
+    }
+    assert_int_equal(loopback_count(scene->server), 0);
+    scene_close(scene);
+}
+
+TEST(the_mount_is_asked_once_for_many_and_remembered)
+{
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcomes[20] = {0};
+
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/data/a", DATA("{\"k\":\"v\"}", "3"));
+    for (size_t i = 0; i < 20; i++)
+        assert_non_null(vault_read_field(scene->client, vault_key_of("a"), TEXT("k"), 0,
+                                         (unsigned)i, vault_on_field, &outcomes[i]));
+    for (size_t i = 0; i < 20; i++) {
+        vault_wait(&scene->loop, &outcomes[i]);
+        expect_kind(&outcomes[i], FAILURE_NONE, "");
+    }
+    outcomes[0] = read_a(scene);
+    expect_kind(&outcomes[0], FAILURE_NONE, "");
+    assert_int_equal(scene_count(scene, "GET " MOUNT_PATH), 1);
+    assert_int_equal(scene_count(scene, READ), 21);
+    scene_close(scene);
+}
+
+/* ---- answers nobody should believe
+ * ---------------------------------------------------------------- */
+
+static void expect_read(const struct loopback_step *step, enum failure_kind kind, const char *part)
+{
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcome;
+
+    loopback_script(scene->server, "/v1/kv/data/a", step, 1);
+    outcome = read_a(scene);
+    expect_kind(&outcome, kind, part);
+    scene_close(scene);
+}
+
+#define EXPECT_READ(kind, part, ...)                                                               \
+    do {                                                                                           \
+        static const struct loopback_step step_ = __VA_ARGS__;                                     \
+        expect_read(&step_, kind, part);                                                           \
+    } while (0)
+
+TEST(a_web_page_is_told_for_what_it_is)
+{
+    EXPECT_READ(FAILURE_PROTOCOL, "answered 200 with a web page",
+                SAYS("200", " <!DOCTYPE html><html>Sign in</html>"));
+    EXPECT_READ(FAILURE_PROTOCOL, "answered 403 with a web page", SAYS("403", "<html>no</html>"));
+}
+
+TEST(broken_and_contradictory_json_is_refused)
+{
+    EXPECT_READ(FAILURE_PROTOCOL, "JSON", SAYS("200", "{\"data\":{\"data\":{\"k\":\"v\"}"));
+    EXPECT_READ(FAILURE_PROTOCOL, "same name",
+                SAYS("200", "{\"data\":{\"data\":{\"k\":\"v\",\"k\":\"w\"},\"metadata\":" VERSION(
+                                "1") "}}"));
+    EXPECT_READ(
+        FAILURE_PROTOCOL, "surrogate",
+        SAYS("200", "{\"data\":{\"data\":{\"k\":\"\\ud800\"},\"metadata\":" VERSION("1") "}}"));
+    EXPECT_READ(FAILURE_PROTOCOL, "NUL", DATA("{\"k\":\"a\\u0000b\"}", "1"));
+    EXPECT_READ(FAILURE_PROTOCOL, "not an object", DATA("[1]", "1"));
+    EXPECT_READ(FAILURE_PROTOCOL, "without metadata", SAYS("200", "{\"data\":{\"k\":\"v\"}}"));
+    EXPECT_READ(FAILURE_PROTOCOL, "version", DATA("{\"k\":\"v\"}", "0"));
+    EXPECT_READ(FAILURE_PROTOCOL, "version", DATA("{\"k\":\"v\"}", "\"1\""));
+    EXPECT_READ(FAILURE_PROTOCOL, "JSON", SAYS("200", ""));
+}
+
+TEST(a_version_other_than_the_one_asked_for_is_refused)
+{
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/data/a", DATA("{\"k\":\"v\"}", "3"));
+    outcome = vault_field_of(&scene->loop, scene->client, "a", "k", 2);
+    expect_kind(&outcome, FAILURE_PROTOCOL, "asked for version 2");
+    assert_non_null(strstr(scene_request(scene, READ, 0), "GET /v1/kv/data/a?version=2 "));
+    scene_close(scene);
+}
+
+TEST(states_of_the_server_are_named)
+{
+    EXPECT_READ(FAILURE_REMOTE, "503 Vault is sealed",
+                SAYS("503", "{\"errors\":[\"Vault is sealed\"]}"));
+    EXPECT_READ(FAILURE_REMOTE, "Vault is not initialised", SAYS("501", "{\"errors\":[]}"));
+    EXPECT_READ(FAILURE_DENIED, "control group",
+                SAYS("200", "{\"data\":null,\"wrap_info\":{\"token\":\"s.x\"}}"));
+    EXPECT_READ(FAILURE_INVALID, "400 no such thing",
+                SAYS("400", "{\"errors\":[\"no such thing\"]}"));
+    EXPECT_READ(FAILURE_PROTOCOL, "not the KV version",
+                SAYS("404", "{\"data\":null,\"warnings\":[\"Invalid path for a versioned\"]}"));
+}
+
+TEST(a_redirect_goes_nowhere_else)
+{
+    EXPECT_READ(FAILURE_REMOTE,
+                "no active node at this address: it answered 307 and pointed to "
+                "https://evil.example",
+                SAYS_WITH("307", "Location: https://evil.example/v1/kv/data/a", ""));
+    EXPECT_READ(FAILURE_REMOTE, "no active node", SAYS_WITH("301", "Location: /v1/kv/data/b", ""));
+    EXPECT_READ(FAILURE_REMOTE, "no active node", SAYS_WITH("307", "Location: /v1/kv/data/a", ""));
+    EXPECT_READ(FAILURE_REMOTE, "no active node",
+                SAYS_WITH("307", "Location: //evil.example/x", ""));
+    EXPECT_READ(FAILURE_REMOTE, "pointed to itself",
+                SAYS_WITH("307", "Location: https://user:pw@evil.example/x", ""));
+}
+
+TEST(one_redirect_below_the_same_address_is_followed)
+{
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/data/a",
+                    SAYS_WITH("307", "Location: /v1/kv/data/b?version=0", ""));
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/data/b", DATA("{\"k\":\"moved\"}", "3"));
+    outcome = read_a(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_string_equal(outcome.value, "moved");
+    scene_close(scene);
+}
+
+/* ---- writing
+ * -------------------------------------------------------------------------------------- */
+
+TEST(a_write_sends_the_neighbours_as_they_came)
+{
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(
+        scene->server, "/v1/kv/data/a",
+        DATA("{ \"n\":1.10,\"k\":\"old\",\"big\":9007199254740993,\"h\":\"\\u003c\"}", "4"),
+        WRITTEN("5"));
+    outcome = write_a(scene, 4);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(outcome.version.version, 5);
+    assert_non_null(
+        strstr(scene_request(scene, WRITE, 0),
+               "\r\n\r\n{\"options\":{\"cas\":4},\"data\":{ "
+               "\"n\":1.10,\"k\":\"new\",\"big\":9007199254740993,\"h\":\"\\u003c\"}}"));
+    scene_close(scene);
+}
+
+static void expect_write(const struct loopback_step *step, enum failure_kind kind, const char *part,
+                         unsigned writes, unsigned reads)
+{
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcome;
+
+    loopback_script(scene->server, "/v1/kv/data/a", step, 1);
+    outcome = write_a(scene, 0);
+    expect_kind(&outcome, kind, part);
+    assert_null(strstr(outcome.failure.text, "new"));
+    assert_int_equal(scene_count(scene, WRITE), writes);
+    assert_int_equal(scene_count(scene, READ), reads);
+    scene_close(scene);
+}
+
+#define EXPECT_WRITE(kind, part, ...)                                                              \
+    do {                                                                                           \
+        static const struct loopback_step step_ = __VA_ARGS__;                                     \
+        expect_write(&step_, kind, part, 1, 0);                                                    \
+    } while (0)
+
+TEST(only_an_answer_with_the_next_version_is_a_write)
+{
+    EXPECT_WRITE(FAILURE_PROTOCOL, "no KV version 2 mount", SAYS("204", ""));
+    EXPECT_WRITE(FAILURE_PROTOCOL, "warning",
+                 SAYS("200", "{\"data\":" VERSION("1") ",\"warnings\":[\"ignored: [cas]\"]}"));
+    EXPECT_WRITE(FAILURE_PROTOCOL, "got version 2", WRITTEN("2"));
+    EXPECT_WRITE(FAILURE_DENIED, "control group",
+                 SAYS("200", "{\"data\":null,\"wrap_info\":{\"token\":\"s.x\"}}"));
+    EXPECT_WRITE(FAILURE_CONFLICT, "check-and-set",
+                 SAYS("400", "{\"errors\":[\"check-and-set parameter did not match the current "
+                             "version\"]}"));
+    EXPECT_WRITE(FAILURE_DENIED, "its policies do not allow this", DENIES);
+    EXPECT_WRITE(FAILURE_REMOTE, "no active node",
+                 SAYS_WITH("307", "Location: https://b.example/", ""));
+    EXPECT_WRITE(FAILURE_INVALID, "quotes a secret", SAYS("400", "{\"errors\":[\"bad: <new>\"]}"));
+}
+
+TEST(a_sealed_or_leaderless_server_wrote_nothing)
+{
+    static const struct loopback_step sealed = SAYS("503", "{\"errors\":[\"Vault is sealed\"]}");
+    static const struct loopback_step leaderless =
+        SAYS("500", "{\"errors\":[\"local node not active but active cluster node not found\"]}");
+
+    expect_write(&sealed, FAILURE_REMOTE, "Vault is sealed", 1, 0);
+    expect_write(&leaderless, FAILURE_REMOTE, "local node not active", 1, 0);
+}
+
+TEST(a_lost_answer_is_settled_by_reading_back)
+{
+    static const struct loopback_step ours[] = {DATA("{}", "1"), CLOSES,
+                                                DATA("{\"k\":\"new\"}", "2")};
+    static const struct loopback_step theirs[] = {DATA("{}", "1"), CLOSES,
+                                                  DATA("{\"k\":\"x\"}", "2")};
+    static const struct loopback_step unclear[] = {
+        DATA("{}", "1"), SAYS("200", "{\"data\":{\"vers"), DATA("{\"k\":\"new\"}", "2")};
+    static const struct loopback_step later[] = {
+        DATA("{}", "1"), SAYS("500", "{\"errors\":[\"leadership lost while committing log\"]}"),
+        ABSENT, DATA("{\"k\":\"new\"}", "2")};
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcome;
+
+    loopback_script(scene->server, "/v1/kv/data/a", ours, 3);
+    outcome = write_a(scene, 1);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(outcome.version.version, 2);
+    assert_non_null(strstr(scene_request(scene, READ, 1), "?version=2 "));
+    assert_int_equal(scene_count(scene, WRITE), 1);
+    scene_close(scene);
+
+    scene = scene_with_token();
+    loopback_script(scene->server, "/v1/kv/data/a", theirs, 3);
+    outcome = write_a(scene, 1);
+    expect_kind(&outcome, FAILURE_CONFLICT, "somebody else");
+    assert_int_equal(scene_count(scene, WRITE), 1);
+    scene_close(scene);
+
+    scene = scene_with_token();
+    loopback_script(scene->server, "/v1/kv/data/a", unclear, 3);
+    outcome = write_a(scene, 1);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(scene_count(scene, WRITE), 1);
+    scene_close(scene);
+
+    scene = scene_with_token();
+    loopback_script(scene->server, "/v1/kv/data/a", later, 4);
+    outcome = write_a(scene, 1);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(scene_count(scene, WRITE), 1);
+    scene_close(scene);
+}
+
+TEST(what_cannot_be_settled_is_called_ambiguous_and_never_repeated)
+{
+    static const struct loopback_step absent[] = {CLOSES, ABSENT};
+    static const struct loopback_step denied[] = {CLOSES, DENIES};
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcome;
+
+    loopback_script(scene->server, "/v1/kv/data/a", absent, 2);
+    outcome = write_a(scene, 0);
+    expect_kind(&outcome, FAILURE_AMBIGUOUS, "version 1 may or may not have been written");
+    assert_int_equal(scene_count(scene, WRITE), 1);
+    scene_close(scene);
+
+    scene = scene_with_token();
+    loopback_script(scene->server, "/v1/kv/data/a", denied, 2);
+    outcome = write_a(scene, 0);
+    expect_kind(&outcome, FAILURE_AMBIGUOUS, "permission denied");
+    assert_int_equal(scene_count(scene, WRITE), 1);
+    scene_close(scene);
+}
+
+TEST(a_value_that_json_cannot_carry_is_refused_at_once)
+{
+    struct scene *scene = scene_with_token();
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+
+    outcome = vault_set_field(&scene->loop, scene->client, "a", "k", "\xff", &none);
+    expect_kind(&outcome, FAILURE_INVALID, "UTF-8");
+    outcome = vault_set_field(&scene->loop, scene->client, "a", "k", "", &none);
+    expect_kind(&outcome, FAILURE_INVALID, "empty");
+    outcome = vault_set_field(&scene->loop, scene->client, "a", "", "v", &none);
+    expect_kind(&outcome, FAILURE_INVALID, "name of the field");
+    assert_int_equal(loopback_count(scene->server), 0);
+    scene_close(scene);
+}
+
+/* ---- life
+ * ----------------------------------------------------------------------------------------- */
+
+TEST(an_operation_can_be_canceled_at_every_step)
+{
+    static const char *const silent[] = {LOOKUP_PATH, MOUNT_PATH, "/v1/kv/data/a"};
+    static const struct loopback_step hang = HANGS;
+
+    for (size_t i = 0; i < 3; i++) {
+        struct scene *scene = scene_open();
+        struct secret *token = secret_new(TEXT("s.given"));
+        struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = token};
+        struct vault_outcome outcome = {0};
+        struct operation *operation;
+
+        loopback_script(scene->server, silent[i], &hang, 1);
+        LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, LOOKUP_OK);
+        LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
+        scene->client = scene_client(scene, &auth, NULL, 5000);
+        operation = vault_read_field(scene->client, vault_key_of("a"), TEXT("k"), 0, 0,
+                                     vault_on_field, &outcome);
+        vault_idle(&scene->loop, 60);
+        assert_int_equal(loopback_count(scene->server), i + 1);
+        assert_int_equal(outcome.times, 0);
+        operation_cancel(operation);
+        operation_cancel(operation);
+        assert_int_equal(outcome.times, 0);
+        vault_wait(&scene->loop, &outcome);
+        expect_kind(&outcome, FAILURE_CANCELED, "");
+        secret_free(token);
+        scene_close(scene);
+    }
+}
+
+TEST(a_cancel_right_after_the_start_is_heard)
+{
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcome = {0}, invalid = {0};
+
+    operation_cancel(
+        vault_read_metadata(scene->client, vault_key_of("a"), 0, vault_on_metadata, &outcome));
+    operation_cancel(
+        vault_read_metadata(scene->client, vault_key_of("a/"), 0, vault_on_metadata, &invalid));
+    vault_wait(&scene->loop, &outcome);
+    vault_wait(&scene->loop, &invalid);
+    expect_kind(&outcome, FAILURE_CANCELED, "");
+    assert_int_equal(invalid.times, 1);
+    scene_close(scene);
+}
+
+TEST(closing_ends_everything_once)
+{
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcomes[5] = {0};
+
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/data/a", HANGS);
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", HANGS);
+    assert_non_null(
+        vault_read_metadata(scene->client, vault_key_of("a"), 0, vault_on_metadata, &outcomes[0]));
+    assert_non_null(vault_read_field(scene->client, vault_key_of("a"), TEXT("k"), 0, 0,
+                                     vault_on_field, &outcomes[1]));
+    vault_idle(&scene->loop, 60);
+    assert_non_null(
+        vault_read_metadata(scene->client, vault_key_of("a"), 0, vault_on_metadata, &outcomes[2]));
+    assert_non_null(
+        vault_read_metadata(scene->client, vault_key_of("x/"), 0, vault_on_metadata, &outcomes[3]));
+    assert_non_null(vault_read_metadata(scene->client, vault_key_of("other:a"), 0,
+                                        vault_on_metadata, &outcomes[4]));
+    vault_shut(&scene->loop, scene->client, 1000);
+    scene->client = NULL;
+    for (int i = 0; i < 5; i++)
+        if (i != 3)
+            expect_kind(&outcomes[i], FAILURE_CANCELED, "");
+    assert_int_equal(outcomes[3].times, 1);
+    assert_int_equal(scene_count(scene, "POST /v1/auth/token/revoke-self"), 0);
+    scene_close(scene);
+}
+
+struct closer {
+    struct vault_client *client;
+    unsigned times;
+    bool is_closed;
+};
+
+static void on_closed(void *context)
+{
+    ((struct closer *)context)->is_closed = true;
+}
+
+static void close_from_done(const struct vault_field *field, const struct failure *failure,
+                            void *context)
+{
+    struct closer *closer = context;
+
+    assert_true(field && !failure);
+    closer->times++;
+    vault_client_close(closer->client, 0, on_closed, closer);
+    assert_null(vault_read_field(closer->client, vault_key_of("a"), TEXT("k"), 0, 0,
+                                 close_from_done, closer));
+}
+
+TEST(a_client_may_be_closed_from_inside_done)
+{
+    struct scene *scene = scene_with_token();
+    struct closer closer = {.client = scene->client};
+
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/data/a", DATA("{\"k\":\"v\"}", "3"));
+    scene->client = NULL;
+    assert_non_null(vault_read_field(closer.client, vault_key_of("a"), TEXT("k"), 0, 0,
+                                     close_from_done, &closer));
+    while (!closer.is_closed)
+        vault_idle(&scene->loop, 5);
+    assert_int_equal(closer.times, 1);
+    scene_close(scene);
+}
+
+TEST(one_deadline_covers_it_all)
+{
+    struct scene *scene = scene_open();
+    struct secret *token = secret_new(TEXT("s.given"));
+    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = token};
+    struct vault_outcome outcome;
+    uint64_t from = uv_hrtime();
+
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, LOOKUP_OK);
+    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/data/a", HANGS);
+    scene->client = scene_client(scene, &auth, NULL, 300);
+    outcome = read_a(scene);
+    expect_kind(&outcome, FAILURE_TIMEOUT, "");
+    assert_true(uv_hrtime() - from < 2000000000);
+    secret_free(token);
+    scene_close(scene);
+}
+
+int main(void)
+{
+    return RUN(CASE(requests_carry_token_namespace_and_mark),
+               CASE(paths_that_servers_misunderstand_never_reach_one),
+               CASE(the_mount_is_asked_once_for_many_and_remembered),
+               CASE(a_web_page_is_told_for_what_it_is),
+               CASE(broken_and_contradictory_json_is_refused),
+               CASE(a_version_other_than_the_one_asked_for_is_refused),
+               CASE(states_of_the_server_are_named), CASE(a_redirect_goes_nowhere_else),
+               CASE(one_redirect_below_the_same_address_is_followed),
+               CASE(a_write_sends_the_neighbours_as_they_came),
+               CASE(only_an_answer_with_the_next_version_is_a_write),
+               CASE(a_sealed_or_leaderless_server_wrote_nothing),
+               CASE(a_lost_answer_is_settled_by_reading_back),
+               CASE(what_cannot_be_settled_is_called_ambiguous_and_never_repeated),
+               CASE(a_value_that_json_cannot_carry_is_refused_at_once),
+               CASE(an_operation_can_be_canceled_at_every_step),
+               CASE(a_cancel_right_after_the_start_is_heard), CASE(closing_ends_everything_once),
+               CASE(a_client_may_be_closed_from_inside_done), CASE(one_deadline_covers_it_all));
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The token's life: few log-ins, no hot loops, and no lock-out. */
+#include "tests/unit/vaultclient/scene.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REVOKE "POST /v1/auth/token/revoke-self"
+#define RENEW  "POST /v1/auth/token/renew-self"
+#define UNWRAP "POST /v1/sys/wrapping/unwrap"
+#define METADATA                                                                                   \
+    SAYS("200", "{\"data\":{\"created_time\":\"2026-01-02T03:04:05Z\",\"current_version\":1,"      \
+                "\"versions\":{\"1\":{\"created_time\":\"2026-01-02T03:04:05Z\","                  \
+                "\"deletion_time\":\"\",\"destroyed\":false}}}}")
+
+static struct vault_outcome look(struct scene *scene)
+{
+    return vault_metadata_of(&scene->loop, scene->client, "a");
+}
+
+TEST(one_login_serves_all_who_wait)
+{
+    struct scene *scene = scene_with_role();
+    struct vault_outcome outcomes[30] = {0};
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    for (int i = 0; i < 30; i++)
+        assert_non_null(vault_read_metadata(scene->client, vault_key_of(i % 2 ? "a" : "kv:a"),
+                                            (unsigned)i, vault_on_metadata, &outcomes[i]));
+    for (int i = 0; i < 30; i++) {
+        vault_wait(&scene->loop, &outcomes[i]);
+        expect_kind(&outcomes[i], FAILURE_NONE, "");
+    }
+    assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 1);
+    assert_non_null(strstr(scene_request(scene, "POST " LOGIN_PATH, 0),
+                           "\r\n\r\n{\"role_id\":\"role-1\",\"secret_id\":\"secret-1\"}"));
+    assert_null(strstr(scene_request(scene, "POST " LOGIN_PATH, 0), "X-Vault-Token"));
+    assert_non_null(
+        strstr(scene_request(scene, "GET /v1/kv/metadata/a", 0), "X-Vault-Token: s.one"));
+    scene_close(scene);
+}
+
+TEST(a_refused_login_is_not_repeated)
+{
+    static const struct loopback_step refusals[] = {
+        SAYS("400", "{\"errors\":[\"invalid role or secret ID\"]}"),
+        SAYS("500", "{\"errors\":[\"invalid secret id\"]}"),
+        SAYS("403", "{\"errors\":[\"permission denied\"]}"),
+    };
+
+    for (size_t i = 0; i < 3; i++) {
+        struct scene *scene = scene_with_role();
+
+        loopback_script(scene->server, LOGIN_PATH, &refusals[i], 1);
+        for (int j = 0; j < 12; j++) {
+            struct vault_outcome outcome = look(scene);
+
+            expect_kind(&outcome, FAILURE_DENIED, "auth/approle/login: log-in refused: ");
+            assert_null(strstr(outcome.failure.text, "secret-1"));
+            vault_idle(&scene->loop, 20);
+        }
+        assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 1);
+        scene_close(scene);
+    }
+}
+
+TEST(a_login_that_failed_otherwise_is_repeated_with_care)
+{
+    struct scene *scene = scene_with_role();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, CLOSES, LOGIN("s.one", "1200"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    outcome = look(scene);
+    /* A read cannot be ambiguous, however the log-in ended. */
+    expect_kind(&outcome, FAILURE_NETWORK, "");
+    vault_idle(&scene->loop, 1010);
+    outcome = look(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 2);
+    scene_close(scene);
+}
+
+TEST(a_new_secret_id_in_its_file_is_tried_at_once)
+{
+    struct scene *scene = scene_open();
+    char path[] = "/tmp/keydrift-secret-XXXXXX";
+    struct secret *role = secret_new(TEXT("role-1"));
+    struct vault_auth auth = {
+        .method = VAULT_AUTH_APPROLE, .role_id.value = role, .secret_id.file = path};
+    struct vault_outcome outcome;
+    int file = mkstemp(path);
+
+    assert_int_equal(write(file, "old\n", 4), 4);
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH,
+                    SAYS("400", "{\"errors\":[\"invalid role or secret ID\"]}"),
+                    LOGIN("s.one", "1200"));
+    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    scene->client = scene_client(scene, &auth, NULL, 5000);
+    outcome = look(scene);
+    expect_kind(&outcome, FAILURE_DENIED, "refused");
+    assert_int_equal(pwrite(file, "new\n", 4, 0), 4);
+    vault_idle(&scene->loop, 1010);
+    outcome = look(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_non_null(strstr(scene_request(scene, "POST " LOGIN_PATH, 1), "\"secret_id\":\"new\""));
+    close(file);
+    unlink(path);
+    secret_free(role);
+    scene_close(scene);
+}
+
+TEST(many_refusals_ask_once_whether_the_token_lives)
+{
+    struct scene *scene = scene_with_role();
+    struct vault_outcome outcomes[10] = {0};
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH,
+                    {.act = LOOPBACK_LAST,
+                     .bytes = "HTTP/1.1 200 x\r\n\r\n{\"data\":{\"ttl\":9}}",
+                     .delay_ms = 200});
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", DENIES);
+    for (int i = 0; i < 10; i++)
+        assert_non_null(vault_read_metadata(scene->client, vault_key_of("a"), 0, vault_on_metadata,
+                                            &outcomes[i]));
+    for (int i = 0; i < 10; i++) {
+        vault_wait(&scene->loop, &outcomes[i]);
+        expect_kind(
+            &outcomes[i], FAILURE_DENIED,
+            "GET kv/metadata/a: 403 permission denied (the token is valid; its policies do not");
+        assert_int_equal(outcomes[i].failure.http_status, 403);
+    }
+    assert_int_equal(scene_count(scene, "GET " LOOKUP_PATH), 1);
+    assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 1);
+    scene_close(scene);
+}
+
+TEST(a_dead_token_is_replaced_and_the_request_sent_again)
+{
+    struct scene *scene = scene_with_role();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"), LOGIN("s.two", "1200"));
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, DEAD_TOKEN);
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA, DEAD_TOKEN, METADATA);
+    outcome = look(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    vault_idle(&scene->loop, 5010);
+    outcome = look(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_non_null(
+        strstr(scene_request(scene, "GET /v1/kv/metadata/a", 2), "X-Vault-Token: s.two"));
+    scene_close(scene);
+}
+
+TEST(a_server_that_kills_every_token_at_once_is_not_hammered)
+{
+    struct scene *scene = scene_with_role();
+    uint64_t end = uv_hrtime() + 1500000000;
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, DEAD_TOKEN);
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", DEAD_TOKEN);
+    while (uv_hrtime() < end) {
+        struct vault_outcome outcome = look(scene);
+
+        expect_kind(&outcome, FAILURE_DENIED, "");
+        vault_idle(&scene->loop, 10);
+    }
+    assert_in_range(scene_count(scene, "POST " LOGIN_PATH), 1, 3);
+    scene_close(scene);
+}
+
+/* ---- renewal
+ * -------------------------------------------------------------------------------------- */
+
+static void run_for(struct scene *scene, uint32_t ms)
+{
+    struct vault_outcome outcome = look(scene);
+
+    expect_kind(&outcome, FAILURE_NONE, "");
+    vault_idle(&scene->loop, ms);
+}
+
+TEST(a_token_is_renewed_at_two_thirds_of_its_life)
+{
+    struct scene *scene = scene_with_role();
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "2"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self",
+                    SAYS("200", "{\"auth\":{\"client_token\":\"s.one\",\"lease_duration\":1200}}"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    run_for(scene, 1200);
+    assert_int_equal(scene_count(scene, RENEW), 0);
+    vault_idle(&scene->loop, 300);
+    assert_int_equal(scene_count(scene, RENEW), 1);
+    vault_idle(&scene->loop, 1200);
+    assert_int_equal(scene_count(scene, RENEW), 1);
+    assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 1);
+    scene_close(scene);
+}
+
+TEST(whatever_is_no_renewal_leads_to_a_login)
+{
+    static const struct loopback_step answers[] = {
+        SAYS("204", ""),
+        SAYS("500", "{\"errors\":[\"past the max TTL, cannot renew\"]}"),
+        SAYS("400", "{\"errors\":[\"lease is not renewable\"]}"),
+        SAYS("403", "{\"errors\":[\"permission denied\"]}"),
+        SAYS("200", "{\"auth\":{\"client_token\":\"s.one\",\"lease_duration\":0}}"),
+    };
+
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct scene *scene = scene_with_role();
+
+        LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1"), LOGIN("s.two", "1200"));
+        loopback_script(scene->server, "/v1/auth/token/renew-self", &answers[i], 1);
+        LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+        run_for(scene, 0);
+        /* The lease is one second, and a log-in comes a second after the renewal at the earliest.
+         */
+        vault_idle(&scene->loop, 950);
+        run_for(scene, 1300);
+        assert_int_equal(scene_count(scene, RENEW), 1);
+        assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 2);
+        run_for(scene, 0);
+        scene_close(scene);
+    }
+}
+
+TEST(a_renewal_that_fails_for_now_is_no_hot_loop)
+{
+    struct scene *scene = scene_with_role();
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "2"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self", CLOSES);
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    run_for(scene, 3500);
+    assert_in_range(scene_count(scene, RENEW), 1, 4);
+    scene_close(scene);
+}
+
+/* ---- the end
+ * -------------------------------------------------------------------------------------- */
+
+TEST(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed)
+{
+    struct scene *scene = scene_with_role();
+    uint64_t from;
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/revoke-self", HANGS);
+    run_for(scene, 0);
+    from = uv_hrtime();
+    vault_shut(&scene->loop, scene->client, 150);
+    assert_true(uv_hrtime() - from < 1000000000);
+    scene->client = NULL;
+    assert_int_equal(scene_count(scene, REVOKE), 1);
+    assert_non_null(strstr(scene_request(scene, REVOKE, 0), "X-Vault-Token: s.one"));
+    scene_close(scene);
+}
+
+/* ---- wrapped secret ids
+ * --------------------------------------------------------------------------- */
+
+static struct scene *scene_with_wrapped(const char *wrapping_token)
+{
+    struct scene *scene = scene_open();
+    struct secret *role = secret_new(TEXT("role-1")), *secret = secret_new(text_of(wrapping_token));
+    struct vault_auth auth = {
+        .method = VAULT_AUTH_APPROLE,
+        .role_id.value = role,
+        .secret_id.value = secret,
+        .secret_id_is_wrapped = true,
+        .role_name = "keydrift",
+    };
+
+    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    scene->client = scene_client(scene, &auth, NULL, 5000);
+    secret_free(role);
+    secret_free(secret);
+    return scene;
+}
+
+#define WRAPPED_BY(path) SAYS("200", "{\"data\":{\"creation_path\":\"" path "\"}}")
+
+TEST(a_wrapped_secret_id_is_unwrapped_once_and_kept)
+{
+    struct scene *scene = scene_with_wrapped("s.wrapping");
+
+    LOOPBACK_SCRIPT(scene->server, "/v1/sys/wrapping/lookup",
+                    WRAPPED_BY("auth/approle/role/keydrift/secret-id"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/sys/wrapping/unwrap",
+                    SAYS("200", "{\"data\":{\"secret_id\":\"inner\"}}"));
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1"), LOGIN("s.two", "1200"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self", SAYS("204", ""));
+    run_for(scene, 2500);
+    assert_int_equal(scene_count(scene, "POST /v1/sys/wrapping/lookup"), 1);
+    assert_int_equal(scene_count(scene, UNWRAP), 1);
+    assert_non_null(strstr(scene_request(scene, UNWRAP, 0), "X-Vault-Token: s.wrapping"));
+    /* Any other request made with a wrapping token would destroy it. */
+    assert_null(strstr(scene_request(scene, "POST /v1/sys/wrapping/lookup", 0), "X-Vault-Token"));
+    assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 2);
+    assert_non_null(strstr(scene_request(scene, "POST " LOGIN_PATH, 1), "\"secret_id\":\"inner\""));
+    scene_close(scene);
+}
+
+TEST(a_wrapping_token_from_elsewhere_is_not_touched)
+{
+    static const struct loopback_step paths[] = {
+        WRAPPED_BY("sys/wrapping/wrap"),
+        WRAPPED_BY("auth/approle/role/other/secret-id"),
+        WRAPPED_BY("auth/approle2/role/keydrift/secret-id"),
+        WRAPPED_BY("auth/approle/role/keydrift/secret-id/lookup"),
+        WRAPPED_BY("auth/approle/role/secret-id"),
+    };
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct scene *scene = scene_with_wrapped("s.wrapping");
+        struct vault_outcome outcome;
+
+        loopback_script(scene->server, "/v1/sys/wrapping/lookup", &paths[i], 1);
+        outcome = look(scene);
+        expect_kind(&outcome, FAILURE_DENIED, "it was not used");
+        assert_int_equal(scene_count(scene, UNWRAP), 0);
+        scene_close(scene);
+    }
+}
+
+TEST(a_wrapping_token_of_another_namespace_is_not_touched)
+{
+    struct scene *scene = scene_with_wrapped("s.wrapping.AbCdE");
+    struct vault_outcome outcome = look(scene);
+
+    expect_kind(&outcome, FAILURE_DENIED, "another namespace");
+    assert_int_equal(loopback_count(scene->server), 0);
+    scene_close(scene);
+}
+
+TEST(an_unwrapping_whose_answer_was_lost_is_never_repeated)
+{
+    static const struct loopback_step answers[] = {
+        CLOSES, SAYS("500", "{\"errors\":[\"internal\"]}"), SAYS("200", "{\"data\":{\"secr"),
+        SAYS("400", "{\"errors\":[\"wrapping token is not "
+                    "valid or does not exist\"]}")};
+
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct scene *scene = scene_with_wrapped("s.wrapping");
+        struct vault_outcome outcome;
+
+        LOOPBACK_SCRIPT(scene->server, "/v1/sys/wrapping/lookup",
+                        WRAPPED_BY("auth/approle/role/keydrift/secret-id"));
+        loopback_script(scene->server, "/v1/sys/wrapping/unwrap", &answers[i], 1);
+        outcome = look(scene);
+        assert_true(outcome.kind == FAILURE_DENIED || outcome.kind == FAILURE_PROTOCOL);
+        vault_idle(&scene->loop, i == 0 ? 1100 : 10);
+        outcome = look(scene);
+        assert_true(outcome.kind == FAILURE_DENIED || outcome.kind == FAILURE_PROTOCOL);
+        assert_int_equal(scene_count(scene, UNWRAP), 1);
+        scene_close(scene);
+    }
+}
+
+int main(void)
+{
+    return RUN(CASE(one_login_serves_all_who_wait), CASE(a_refused_login_is_not_repeated),
+               CASE(a_login_that_failed_otherwise_is_repeated_with_care),
+               CASE(a_new_secret_id_in_its_file_is_tried_at_once),
+               CASE(many_refusals_ask_once_whether_the_token_lives),
+               CASE(a_dead_token_is_replaced_and_the_request_sent_again),
+               CASE(a_server_that_kills_every_token_at_once_is_not_hammered),
+               CASE(a_token_is_renewed_at_two_thirds_of_its_life),
+               CASE(whatever_is_no_renewal_leads_to_a_login),
+               CASE(a_renewal_that_fails_for_now_is_no_hot_loop),
+               CASE(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed),
+               CASE(a_wrapped_secret_id_is_unwrapped_once_and_kept),
+               CASE(a_wrapping_token_from_elsewhere_is_not_touched),
+               CASE(a_wrapping_token_of_another_namespace_is_not_touched),
+               CASE(an_unwrapping_whose_answer_was_lost_is_never_repeated));
+}
