@@ -87,18 +87,28 @@ struct secret *fingerprint_key_decode(struct text line, struct failure *why)
     return key;
 }
 
-bool fingerprint_key_make(const char *path, struct failure *why)
+struct secret *fingerprint_key_random(void)
 {
     uint8_t bytes[FINGERPRINT_KEY_BYTES];
+    struct secret *key = NULL;
+
+    if (RAND_priv_bytes(bytes, sizeof(bytes)) == 1)
+        key = secret_new((struct text){(const char *)bytes, sizeof(bytes)});
+    wipe(bytes, sizeof(bytes));
+    return key;
+}
+
+bool fingerprint_key_make(const char *path, struct failure *why)
+{
+    cleanup_with(secret_clean) struct secret *key = fingerprint_key_random();
     struct buffer line;
     bool ok;
 
-    if (RAND_priv_bytes(bytes, sizeof(bytes)) != 1)
+    if (!key)
         return failure_set(why, FAILURE_INTERNAL, "the system gives no random numbers");
     buffer_init(&line, LINE_LIMIT);
-    buffer_append_base64(&line, (struct text){(const char *)bytes, sizeof(bytes)});
+    buffer_append_base64(&line, secret_reveal(key));
     buffer_append_byte(&line, '\n');
-    wipe(bytes, sizeof(bytes));
     ok = buffer_ok(&line) ? private_file_make(path, buffer_text(&line), 0600, why)
                           : failure_out_of_memory(why);
     buffer_clear(&line);

@@ -23,6 +23,9 @@ must_use bool fingerprinter_make(struct fingerprinter *fingerprinter, struct tex
 /* A key is kept as one line, the base64 of its bytes, wherever it is kept. NULL with INVALID. */
 must_use struct secret *fingerprint_key_decode(struct text line, struct failure *why);
 
+/* For a run that keeps nothing. NULL when there are no random numbers, or out of memory. */
+must_use struct secret *fingerprint_key_random(void);
+
 /* A new random key in a new file of mode 0600. CONFLICT when `path` exists. */
 must_use bool fingerprint_key_make(const char *path, struct failure *why);
 
