@@ -4,12 +4,26 @@
 
 #include <stdio.h>
 
+/* As Go writes durations: "1h0m5s". */
+static void duration_words(int64_t seconds, char *out, size_t size)
+{
+    long long h = seconds / 3600, m = seconds / 60 % 60, s = seconds % 60;
+
+    if (h)
+        snprintf(out, size, "%lldh%lldm%llds", h, m, s);
+    else if (m)
+        snprintf(out, size, "%lldm%llds", m, s);
+    else
+        snprintf(out, size, "%llds", s);
+}
+
 /* `current`: as of which version; the lab can pretend that the last write has not arrived yet. */
 static json_t *metadata_json(const struct kv_secret *secret, unsigned current)
 {
     json_t *versions = json_object();
     const char *updated = secret->updated_time;
     unsigned oldest = 0;
+    char after[64];
 
     for (unsigned i = 0; i < current; i++) {
         const struct kv_version *version = &secret->versions[i];
@@ -27,12 +41,14 @@ static json_t *metadata_json(const struct kv_secret *secret, unsigned current)
     }
     if (current && current < secret->current)
         updated = secret->versions[current - 1].created_time;
+    duration_words(secret->delete_after_s, after, sizeof(after));
     return json_pack("{s:b, s:s, s:i, s:i, s:O?, s:s, s:i, s:b, s:i, s:s, s:o}", "cas_required",
                      secret->cas_required, "created_time", secret->created_time,
-                     "current_metadata_version", 0, "current_version", (int)current,
-                     "custom_metadata", secret->custom_metadata, "delete_version_after", "0s",
-                     "max_versions", (int)secret->max_versions, "metadata_cas_required", 0,
-                     "oldest_version", (int)oldest, "updated_time", updated, "versions", versions);
+                     "current_metadata_version", (int)secret->metadata_version, "current_version",
+                     (int)current, "custom_metadata", secret->custom_metadata,
+                     "delete_version_after", after, "max_versions", (int)secret->max_versions,
+                     "metadata_cas_required", 0, "oldest_version", (int)oldest, "updated_time",
+                     updated, "versions", versions);
 }
 
 static void read_metadata(struct vault_call *call, const struct kv_secret *secret)
@@ -55,9 +71,15 @@ static void write_metadata(struct vault_call *call, struct kv_mount *mount, stru
     json_t *custom = json_object_get(call->body, "custom_metadata");
     int64_t max_versions = json_integer_at(call->body, "max_versions", -1);
     struct kv_secret *secret;
+    struct text after = json_text_at(call->body, "delete_version_after");
+    int64_t after_s = 0;
 
-    if (json_object_get(call->body, "delete_version_after")) {
-        vault_error(call, 400, "delete_version_after is not supported by the lab");
+    if (after.start && !vault_seconds(after, &after_s)) {
+        vault_error(call, 400, "error converting input for field \"delete_version_after\"");
+        return;
+    }
+    if (json_object_size(call->body) == 0) { /* nothing said: nothing made */
+        vault_no_content(call);
         return;
     }
     secret = kv_find_or_add(mount, path);
@@ -65,6 +87,9 @@ static void write_metadata(struct vault_call *call, struct kv_mount *mount, stru
         vault_error(call, 500, "internal error");
         return;
     }
+    secret->metadata_version++;
+    if (after.start)
+        secret->delete_after_s = after_s;
     if (max_versions >= 0)
         secret->max_versions = (unsigned)max_versions;
     if (json_is_boolean(cas_required))

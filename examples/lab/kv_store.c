@@ -4,10 +4,12 @@
 
 #include "base/moment.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define VERSIONS_DEFAULT 10 /* kept when max_versions is 0 */
+#define EXACT_MAX        ((json_int_t)1 << 53)
 
 struct kv_mount *kv_mount_of(struct vault *vault, struct text path)
 {
@@ -103,6 +105,42 @@ void kv_clear(struct kv_mount *mount)
     mount->count = mount->capacity = 0;
 }
 
+/* Version 1 keeps the text it was given; version 2 goes through doubles. */
+static json_t *number_as_stored(json_t *json, int version)
+{
+    if (version == 2 && json_is_integer(json) && llabs(json_integer_value(json)) > EXACT_MAX)
+        return json_integer((json_int_t)(double)json_integer_value(json));
+    if (version == 2 && json_is_real(json) && fabs(json_real_value(json)) < (double)EXACT_MAX &&
+        fabs(json_real_value(json) - trunc(json_real_value(json))) <= 0.0)
+        return json_integer((json_int_t)json_real_value(json));
+    return json_incref(json);
+}
+
+json_t *kv_as_stored(json_t *json, int version)
+{
+    json_t *member, *copy;
+    size_t index;
+
+    if (json_is_object(json)) {
+        const char **names = json_names(json);
+
+        copy = json_object();
+        for (const char **name = names; name && *name; name++)
+            json_object_set_new(copy, *name, kv_as_stored(json_object_get(json, *name), version));
+        free(names);
+        return copy;
+    }
+    if (json_is_array(json)) {
+        copy = json_array();
+        json_array_foreach(json, index, member)
+        {
+            json_array_append_new(copy, kv_as_stored(member, version));
+        }
+        return copy;
+    }
+    return number_as_stored(json, version);
+}
+
 static void prune(struct kv_secret *secret)
 {
     unsigned keep = secret->max_versions ? secret->max_versions : VERSIONS_DEFAULT;
@@ -129,6 +167,8 @@ bool kv_write(struct kv_secret *secret, json_t *data)
     version = &secret->versions[secret->current++];
     *version = (struct kv_version){.data = data};
     timestamp_now(version->created_time);
+    if (secret->delete_after_s)
+        timestamp_later(version->created_time, secret->delete_after_s, version->deletion_time);
     memcpy(secret->updated_time, version->created_time, sizeof(secret->updated_time));
     prune(secret);
     return true;
@@ -138,9 +178,12 @@ bool kv_seed(struct vault *vault, const char *path, json_t *data)
 {
     struct kv_secret *secret = kv_find_or_add(&vault->mounts[0], text_of(path));
 
-    if (secret)
-        return kv_write(secret, data);
+    json_t *stored = data ? kv_as_stored(data, 2) : NULL;
+
     json_decref(data);
+    if (secret)
+        return kv_write(secret, stored);
+    json_decref(stored);
     return false;
 }
 

@@ -19,7 +19,7 @@ static void write_secret(struct vault_call *call, struct kv_mount *mount, struct
         return;
     }
     json_decref(secret->plain);
-    secret->plain = json_incref(call->body);
+    secret->plain = kv_as_stored(call->body, 1);
     vault_no_content(call);
 }
 

@@ -4,16 +4,9 @@
  * seen to answer. */
 #include "examples/lab/lab.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define EXACT_MAX ((json_int_t)1 << 53)
-
-static const char wrong_form[] =
-    "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API "
-    "endpoints to use. If using the Vault CLI, use 'vault kv' for this operation.";
 
 static json_t *version_json(const struct kv_secret *secret, unsigned number)
 {
@@ -23,31 +16,6 @@ static json_t *version_json(const struct kv_secret *secret, unsigned number)
                      "custom_metadata", secret->custom_metadata, "deletion_time",
                      version->deletion_time, "destroyed", version->is_destroyed, "version",
                      (int)number);
-}
-
-/* The real engine keeps numbers as doubles. */
-static json_t *as_stored(json_t *json)
-{
-    const char *name;
-    json_t *member, *copy;
-    size_t index;
-
-    if (json_is_object(json)) {
-        copy = json_object();
-        json_object_foreach(json, name, member) json_object_set_new(copy, name, as_stored(member));
-        return copy;
-    }
-    if (json_is_array(json)) {
-        copy = json_array();
-        json_array_foreach(json, index, member) json_array_append_new(copy, as_stored(member));
-        return copy;
-    }
-    if (json_is_integer(json) && llabs(json_integer_value(json)) > EXACT_MAX)
-        return json_integer((json_int_t)(double)json_integer_value(json));
-    if (json_is_real(json) && fabs(json_real_value(json)) < (double)EXACT_MAX &&
-        fabs(json_real_value(json) - trunc(json_real_value(json))) <= 0.0)
-        return json_integer((json_int_t)json_real_value(json));
-    return json_incref(json);
 }
 
 /* ---- reading ---- */
@@ -63,7 +31,10 @@ static void read_data(struct vault_call *call, const struct kv_secret *secret)
 
     free(wanted);
     if (!is_number) {
-        vault_error(call, 400, "error converting input for field \"version\": not a number");
+        vault_error(
+            call, 400,
+            "Field validation failed: error converting input for field \"version\": '' cannot "
+            "parse value as 'int': strconv.ParseInt: invalid syntax");
         return;
     }
     if (call->exchange->is_stale && current > 1)
@@ -133,18 +104,17 @@ static bool cas_allows(struct vault_call *call, const struct kv_secret *secret)
 /* Fills `text` with a warning and returns it, or NULL when every member is known. */
 static const char *unknown_members(const json_t *body, char *text, size_t size)
 {
-    const char *name, *sep = "";
-    json_t *value;
+    const char **names = json_names(body), *sep = "";
     size_t used = (size_t)snprintf(text, size, "Endpoint ignored these unrecognized parameters: [");
 
-    json_object_foreach((json_t *)(uintptr_t)body, name, value)
-    {
-        if (!strcmp(name, "data") || !strcmp(name, "options") || !strcmp(name, "version"))
+    for (const char **name = names; name && *name; name++) {
+        if (!strcmp(*name, "data") || !strcmp(*name, "options") || !strcmp(*name, "version"))
             continue;
         if (used < size)
-            used += (size_t)snprintf(text + used, size - used, "%s%s", sep, name);
+            used += (size_t)snprintf(text + used, size - used, "%s%s", sep, *name);
         sep = " ";
     }
+    free(names);
     if (!*sep)
         return NULL;
     if (used < size)
@@ -179,7 +149,7 @@ static void write_data(struct vault_call *call, struct kv_mount *mount, struct t
             call, 400,
             "error converting input for field \"data\": '' expected a map, got another type");
     else
-        store(call, mount, path, as_stored(data));
+        store(call, mount, path, kv_as_stored(data, 2));
 }
 
 /* RFC 7396. */
@@ -201,7 +171,7 @@ static void merge(json_t *into, const json_t *patch)
             }
             merge(old, value);
         } else {
-            json_object_set_new(into, name, as_stored(value));
+            json_object_set_new(into, name, kv_as_stored(value, 2));
         }
     }
 }
@@ -215,7 +185,6 @@ static void patch_data(struct vault_call *call, struct kv_mount *mount, struct t
     const json_t *patch = json_object_get(call->body, "data");
     const struct kv_version *version;
     char text[256];
-    json_t *data;
 
     if (text_split(&rest, ';', &word))
         word = text_trim(word);
@@ -240,11 +209,13 @@ static void patch_data(struct vault_call *call, struct kv_mount *mount, struct t
         if (version->is_destroyed || kv_is_deleted(version)) {
             vault_reply_data(call, 404, version_json(secret, secret->current), NULL);
         } else if (!json_is_object(version->data)) {
-            vault_error(call, 500, "resource does not exist");
+            vault_error(call, 500, "1 error occurred:\n\t* resource does not exist\n\n");
         } else {
-            data = json_deep_copy(version->data);
-            merge(data, patch);
-            store(call, mount, path, data);
+            json_t *merged = json_deep_copy(version->data);
+
+            merge(merged, patch);
+            store(call, mount, path, kv_as_stored(merged, 2));
+            json_decref(merged);
         }
     }
 }
@@ -287,7 +258,9 @@ static void remove_versions(struct vault_call *call, struct kv_secret *secret, e
         vault_error(call, 400, "No version number provided");
     } else {
         json_array_foreach(versions, index, version)
+        {
             remove_version(secret, json_integer_value(version), removal);
+        }
         vault_no_content(call);
     }
 }
@@ -332,6 +305,27 @@ static void data_handle(struct vault_call *call, struct kv_mount *mount, struct 
     }
 }
 
+/* A path in the form of version 1: the server says how to do it right. */
+static void wrong_form(struct vault_call *call)
+{
+    static const struct {
+        const char *method, *verb;
+    } verbs[] = {{"POST", "put"}, {"PATCH", "patch"}, {"DELETE", "delete"}, {"LIST", "list"}};
+    const char *verb = "get";
+    char text[256];
+
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (vault_method_is(call, verbs[i].method))
+            verb = verbs[i].verb;
+    }
+    snprintf(
+        text, sizeof(text),
+        "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API "
+        "endpoints to use. If using the OpenBao CLI, use 'bao kv %s' for this operation.",
+        verb);
+    vault_reply_data(call, 404, NULL, text);
+}
+
 void kv_v2_handle(struct vault_call *call, struct kv_mount *mount, struct text path)
 {
     struct text rest = path, operation = {0};
@@ -356,10 +350,9 @@ void kv_v2_handle(struct vault_call *call, struct kv_mount *mount, struct text p
         remove_versions(call, kv_find(mount, rest), REMOVAL_DESTROY);
     else if (!vault_may(call, "read"))
         vault_denied(call);
-    else
+    else if (text_is(operation, "data"))
         vault_reply_data(call, 404, NULL,
-                         text_is(operation, "data")
-                             ? "Non-listing operations on the root of a K/V v2 "
-                               "mount are not supported."
-                             : wrong_form);
+                         "Non-listing operations on the root of a K/V v2 mount are not supported.");
+    else
+        wrong_form(call);
 }

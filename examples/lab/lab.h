@@ -64,6 +64,8 @@ int64_t now_ms(void);
 /* RFC 3339, UTC, up to nine fraction digits, trailing zeros dropped. */
 void timestamp_now(char out[TIMESTAMP_SIZE]);
 void timestamp_at(int64_t at_ms, char out[TIMESTAMP_SIZE]);
+/* `timestamp` (one of the above) and so many seconds, at most a year or so. */
+void timestamp_later(const char *timestamp, int64_t seconds, char out[TIMESTAMP_SIZE]);
 void guid_new(char out[GUID_SIZE]);
 /* `size` - 1 random letters and digits, and NUL. */
 void random_alphanumeric(char *out, size_t size);
@@ -80,6 +82,8 @@ struct segments segments_of(struct text path);
 bool segment_is(const struct segments *segments, size_t index,
                 const char *word); /* ignoring case */
 
+/* The names of an object in order, NULL at the end; to free(). NULL when out of memory. */
+must_use const char **json_names(const json_t *object);
 /* Compact; real numbers as short as they can be without loss. NULL when out of memory. */
 must_use char *json_dump_short(const json_t *json);
 
@@ -314,7 +318,8 @@ struct kv_secret {
     char *path;
     char created_time[TIMESTAMP_SIZE], updated_time[TIMESTAMP_SIZE];
     struct kv_version *versions; /* [0] is version 1 */
-    unsigned current, max_versions;
+    unsigned current, max_versions, metadata_version;
+    int64_t delete_after_s; /* 0: never */
     bool cas_required;
     json_t *custom_metadata;
     json_t *plain; /* the fields, on a mount of version 1 */
@@ -383,11 +388,13 @@ struct kv_mount *kv_mount_of(struct vault *vault, struct text path);
 struct kv_secret *kv_find(const struct kv_mount *mount, struct text path);
 must_use struct kv_secret *kv_find_or_add(struct kv_mount *mount, struct text path);
 void kv_remove(struct kv_mount *mount, struct kv_secret *secret);
-/* A new version; takes `data`. False when out of memory. */
+/* A new version; takes `data`, which may be any JSON. False when out of memory. */
 must_use bool kv_write(struct kv_secret *secret, json_t *data);
 /* The names right below `prefix`, folders with a slash; NULL when there are none. */
 must_use json_t *kv_list(const struct kv_mount *mount, struct text prefix);
 void kv_clear(struct kv_mount *mount);
+/* What the engine of that version makes of it: names in order, numbers as it keeps them. A copy. */
+must_use json_t *kv_as_stored(json_t *json, int version);
 void kv_v1_handle(struct vault_call *call, struct kv_mount *mount, struct text path);
 void kv_v2_handle(struct vault_call *call, struct kv_mount *mount, struct text path);
 void kv_metadata_handle(struct vault_call *call, struct kv_mount *mount, struct text path);

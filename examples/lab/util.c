@@ -45,6 +45,18 @@ void timestamp_now(char out[TIMESTAMP_SIZE])
     timestamp_of(now.tv_sec, now.tv_nsec, out);
 }
 
+void timestamp_later(const char *timestamp, int64_t seconds, char out[TIMESTAMP_SIZE])
+{
+    struct tm parts = {0};
+    const char *rest = strptime(timestamp, "%Y-%m-%dT%H:%M:%S", &parts);
+    size_t size;
+
+    parts.tm_sec = (int)(parts.tm_sec + seconds);
+    timegm(&parts);
+    size = strftime(out, TIMESTAMP_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(out + size, TIMESTAMP_SIZE - size, "%s", rest ? rest : "Z");
+}
+
 void timestamp_at(int64_t at_ms, char out[TIMESTAMP_SIZE])
 {
     timestamp_of((time_t)(at_ms / 1000), (long)(at_ms % 1000) * 1000000, out);
@@ -116,6 +128,29 @@ bool segment_is(const struct segments *segments, size_t index, const char *word)
 {
     return index < segments->count && index < SEGMENTS_MAX &&
            text_equal_ignoring_case(segments->part[index], text_of(word));
+}
+
+static int name_compare(const void *a, const void *b)
+{
+    const char *const *left = a, *const *right = b;
+
+    return strcmp(*left, *right);
+}
+
+const char **json_names(const json_t *object)
+{
+    const char **names = calloc(json_object_size(object) + 1, sizeof(*names)), *name;
+    size_t count = 0;
+    json_t *value;
+
+    if (!names)
+        return NULL;
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        names[count++] = name;
+    }
+    qsort(names, count, sizeof(*names), name_compare);
+    return names;
 }
 
 /* Whether 15 digits say every real number in there exactly. */

@@ -90,14 +90,21 @@ static int64_t seconds_left(const struct vault_token *token)
     return token->expires_at ? (token->expires_at - now_ms() + 999) / 1000 : 0;
 }
 
+static bool is_login(const struct vault_token *token)
+{
+    return text_ends_with(text_of(token->path), TEXT("/login"));
+}
+
 static json_t *auth_json(const struct vault_token *token)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:{s:s}, s:I, s:b, s:s, s:s, s:b, s:n, s:i}",
-                     "client_token", token->id, "accessor", token->accessor, "policies",
-                     policies_of(token), "token_policies", policies_of(token), "metadata",
-                     "role_name", LAB_ROLE, "lease_duration", (json_int_t)seconds_left(token),
-                     "renewable", token->is_renewable, "entity_id", "", "token_type", "service",
-                     "orphan", 1, "mfa_requirement", "num_uses", 0);
+    json_t *metadata = is_login(token) ? json_pack("{s:s}", "role_name", LAB_ROLE) : json_null();
+
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:b, s:s, s:s, s:b, s:n, s:i}", "client_token",
+                     token->id, "accessor", token->accessor, "policies", policies_of(token),
+                     "token_policies", policies_of(token), "metadata", metadata, "lease_duration",
+                     (json_int_t)seconds_left(token), "renewable", token->is_renewable, "entity_id",
+                     "", "token_type", "service", "orphan", is_login(token), "mfa_requirement",
+                     "num_uses", 0);
 }
 
 /* ---- AppRole ---- */
@@ -124,7 +131,7 @@ static void login(struct vault_call *call)
     exchange_caller(call->exchange, TEXT("approle login"));
     if (!role_id.size) {
         vault_error(call, 500, "missing role_id");
-    } else if (!secret_id.size) {
+    } else if (!secret_id.size && text_is(role_id, vault->role_id)) {
         vault_error(call, 400, "missing secret_id");
     } else if (vault->locked_until > now_ms()) {
         vault_no_token(call);
@@ -234,7 +241,7 @@ static void renew_self(struct vault_call *call)
     }
     until = now + (asked ? asked : token->ttl_s) * 1000;
     limit = token->max_ttl_s ? token->created_at + token->max_ttl_s * 1000 : until;
-    if (limit - now < 1000) {
+    if (is_login(token) && limit - now < 1000) {
         vault_error(call, 500, "past the max TTL, cannot renew");
         return;
     }
@@ -260,6 +267,8 @@ static void create(struct vault_call *call)
         vault_error(call, 400, "error converting input for field \"ttl\"");
         return;
     }
+    if (max_ttl_s && max_ttl_s < ttl_s)
+        ttl_s = max_ttl_s;
     token = vault_token_new(call->vault, "token", "auth/token/create", ttl_s, max_ttl_s);
     if (!token) {
         vault_error(call, 500, "internal error");
@@ -287,7 +296,7 @@ static void token_handle(struct vault_call *call)
         call->token = NULL;
         vault_no_content(call);
     } else {
-        vault_error(call, 404, NULL);
+        vault_error(call, 404, "1 error occurred:\n\t* unsupported path\n\n");
     }
 }
 

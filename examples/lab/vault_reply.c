@@ -3,6 +3,7 @@
  * successful answer is put aside and a one-time token is handed out for it. */
 #include "examples/lab/lab.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,15 +69,47 @@ static json_t *wrap(struct vault_call *call, const char *body, int64_t ttl_s)
                      token->creation_path);
 }
 
+/* Go escapes what browsers might take for markup. These bytes occur only inside strings, so the
+ * text can be rewritten as it is. To free(), or NULL. */
+static char *dump_like_go(const json_t *json)
+{
+    char *plain = json ? json_dump_short(json) : NULL;
+    struct text text = text_of(plain);
+    struct buffer out;
+
+    buffer_init(&out, text.size * 6 + 16);
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.start[i];
+
+        if (c == '<' || c == '>' || c == '&')
+            buffer_printf(&out, "\\u%04x", (unsigned)c);
+        else if (text_starts_with(text_part(text, i, 3), TEXT("\xe2\x80\xa8")))
+            buffer_append_string(&out, "\\u2028"), i += 2;
+        else if (text_starts_with(text_part(text, i, 3), TEXT("\xe2\x80\xa9")))
+            buffer_append_string(&out, "\\u2029"), i += 2;
+        else
+            buffer_append_byte(&out, c);
+    }
+    free(plain);
+    if (plain && buffer_ok(&out))
+        return buffer_take(&out);
+    buffer_clear(&out);
+    return NULL;
+}
+
 void vault_reply_json(struct vault_call *call, int status, json_t *json)
 {
     struct text wish = server_header(call->exchange->request, "X-Vault-Wrap-TTL");
-    char *body = json ? json_dump_short(json) : NULL;
+    char *body = dump_like_go(json);
+    char text[128];
     int64_t ttl_s = 0;
 
     json_decref(json);
     if (wish.start && !vault_seconds(text_trim(wish), &ttl_s)) {
-        vault_error(call, 400, "error parsing wrap TTL");
+        snprintf(text, sizeof(text),
+                 "error parsing X-Vault-Wrap-TTL header: time: invalid duration \"%.*s\"",
+                 TEXT_ARG(wish));
+        vault_error(call, 400, text);
     } else if (body && status == 200 && ttl_s > 0) {
         exchange_reply_json(call->exchange, 200, NULL, 0,
                             envelope(NULL, 0, wrap(call, body, ttl_s), NULL, NULL));
@@ -150,21 +183,17 @@ static void unwrap(struct vault_call *call)
     }
 }
 
-void vault_wrapping_handle(struct vault_call *call)
+static void lookup(struct vault_call *call)
 {
-    if (!vault_method_is(call, "POST")) {
-        vault_error(call, 405, NULL);
-    } else if (text_is(call->path, "sys/wrapping/unwrap")) {
-        unwrap(call);
-    } else {
-        const struct vault_token *token =
-            vault_token_find(call->vault, json_text_at(call->body, "token"));
-        char created[TIMESTAMP_SIZE];
+    struct text named = json_text_at(call->body, "token");
+    const struct vault_token *token = vault_token_find(call->vault, named);
+    char created[TIMESTAMP_SIZE];
 
-        if (!token || !token->wrapped_body) {
-            vault_error(call, 400, "wrapping token is not valid or does not exist");
-            return;
-        }
+    if (!named.size) {
+        vault_error(call, 403, "error validating wrapping token: token is empty");
+    } else if (!token || !token->wrapped_body) {
+        vault_error(call, 400, "wrapping token is not valid or does not exist");
+    } else {
         timestamp_at(token->created_at, created);
         vault_reply_data(call, 200,
                          json_pack("{s:s, s:s, s:I}", "creation_path", token->creation_path,
@@ -172,4 +201,18 @@ void vault_wrapping_handle(struct vault_call *call)
                                    (json_int_t)token->ttl_s),
                          NULL);
     }
+}
+
+void vault_wrapping_handle(struct vault_call *call)
+{
+    if (!vault_method_is(call, "POST"))
+        vault_error(call, 405, NULL);
+    else if (text_is(call->path, "sys/wrapping/unwrap"))
+        unwrap(call);
+    else if (text_is(call->path, "sys/wrapping/lookup"))
+        lookup(call);
+    else if (!call->token)
+        vault_no_token(call);
+    else
+        vault_reply_data(call, 200, json_incref(call->body), NULL);
 }

@@ -119,14 +119,32 @@ static void capabilities_self(struct vault_call *call)
             json_object_set_new(data, json_string_value(path),
                                 vault_capabilities(call->token, text));
     }
+    if (json_array_size(paths) == 1)
+        json_object_set(data, "capabilities",
+                        json_object_get(data, json_string_value(json_array_get(paths, 0))));
     /* The real answer says it twice: in `data`, and at the top. */
     all = json_deep_copy(data);
     json_object_set_new(all, "data", data);
     vault_reply_json(call, 200, all);
 }
 
+/* Every token that came from a path below `prefix`. */
+static void revoke_prefix(struct vault_call *call, struct text prefix)
+{
+    struct vault_token *token, *next;
+
+    for (token = LIST_FIRST(&call->vault->tokens); token; token = next) {
+        next = LIST_NEXT(token, link);
+        if (token != call->token && text_starts_with(text_of(token->path), prefix))
+            vault_token_drop(token);
+    }
+    vault_no_content(call);
+}
+
 static void sys(struct vault_call *call)
 {
+    const struct text revoke = TEXT("sys/leases/revoke-prefix/");
+
     if (text_is(call->path, "sys/health"))
         health(call);
     else if (text_is(call->path, "sys/seal-status"))
@@ -139,14 +157,16 @@ static void sys(struct vault_call *call)
     else if (text_is(call->path, "sys/capabilities-self") && vault_method_is(call, "POST"))
         capabilities_self(call);
     else if (text_is(call->path, "sys/wrapping/lookup") ||
-             text_is(call->path, "sys/wrapping/unwrap"))
+             text_is(call->path, "sys/wrapping/unwrap") || text_is(call->path, "sys/wrapping/wrap"))
         vault_wrapping_handle(call);
     else if (!call->token)
         vault_no_token(call);
     else if (!call->token->is_root)
         vault_denied(call);
+    else if (text_starts_with(call->path, revoke) && vault_method_is(call, "POST"))
+        revoke_prefix(call, text_part(call->path, revoke.size, call->path.size));
     else
-        vault_error(call, 404, "unsupported path");
+        vault_error(call, 404, "1 error occurred:\n\t* unsupported path\n\n");
 }
 
 static void secrets(struct vault_call *call)
