@@ -15,9 +15,10 @@
 /* A changed CA file too. */
 #define CA_CACHE_S 300L
 #define URL_LIMIT  65536
+/* Most answers are small, and the buffer is wiped after each. */
+#define BUFFER_SIZE 4096L
 
-/* ---- what libcurl calls
- * --------------------------------------------------------------------------- */
+/* ---- what libcurl calls ---------------------------------------------------------------------- */
 
 /* The connection is there and the request goes out next. Coming here a second time means libcurl
  * lost a kept-alive connection and sends again by itself: not what may be done with a change, which
@@ -81,8 +82,7 @@ static size_t on_body(char *data, size_t unit, size_t count, void *context)
     return size;
 }
 
-/* ---- making a transfer
- * ---------------------------------------------------------------------------- */
+/* ---- making a transfer ----------------------------------------------------------------------- */
 
 /* The first refusal sticks, so that a series needs one check at its end. */
 #define SET(option, value)                                                                         \
@@ -107,6 +107,7 @@ static CURLcode set_place(struct exchange *exchange, CURL *easy)
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_PROXY, upstream->proxy);
+    SET(CURLOPT_NOPROXY, ""); /* decided already */
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     if (upstream->unix_socket)
         SET(CURLOPT_UNIX_SOCKET_PATH, upstream->unix_socket);
@@ -166,6 +167,7 @@ static CURLcode set_manners(struct exchange *exchange, CURL *easy, uint64_t time
     SET(CURLOPT_ERRORBUFFER, exchange->curl_text);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_NOPROGRESS, 1L);
+    SET(CURLOPT_BUFFERSIZE, BUFFER_SIZE);
     SET(CURLOPT_SHARE, exchange->upstream->http->share);
     /* Where HTTP/2 may be offered, wait for the first connection to say so instead of opening more.
      * Without TLS libcurl would wait for the first answer, however long that takes. */

@@ -28,8 +28,7 @@
 struct exchange;
 TAILQ_HEAD(exchanges, exchange);
 
-/* ---- lanes.c
- * -------------------------------------------------------------------------------------- */
+/* ---- lanes.c --------------------------------------------------------------------------------- */
 
 #define LANE_BUCKETS 32
 
@@ -53,8 +52,7 @@ void lanes_remove(struct lanes *lanes, struct exchange *exchange);
 /* Takes out whose turn it is, or NULL. */
 struct exchange *lanes_next(struct lanes *lanes);
 
-/* ---- request.c
- * ------------------------------------------------------------------------------------ */
+/* ---- request.c ------------------------------------------------------------------------------- */
 
 struct request {
     char *method, *target;
@@ -78,8 +76,7 @@ void request_clear(struct request *request);
 /* GET, HEAD and LIST change nothing at the server. */
 bool request_only_reads(const struct request *request);
 
-/* ---- exchange.c
- * ----------------------------------------------------------------------------------- */
+/* ---- exchange.c ------------------------------------------------------------------------------ */
 
 enum exchange_state {
     EXCHANGE_NEW,
@@ -132,7 +129,7 @@ struct exchange {
     enum ending stopped; /* by the owner, while an outcome waited to be settled */
     bool has_slot;       /* counts in upstream->in_flight */
     bool is_redirected;  /* the target is now the whole path */
-    bool continues;       /* the same try goes on: after a redirect or a lost connection */
+    bool continues;      /* the same try goes on: after a redirect or a lost connection */
     bool is_second_go;   /* of a try whose kept-alive connection was lost: on a fresh one */
 
     /* The try under way or just over; attempt.c. */
@@ -156,8 +153,7 @@ void exchange_start(struct exchange *exchange);
 /* Decides what follows an end: another try, or telling the owner. */
 void exchange_settle(struct exchange *exchange);
 
-/* ---- attempt.c
- * ------------------------------------------------------------------------------------ */
+/* ---- attempt.c ------------------------------------------------------------------------------- */
 
 /* False, with nothing left behind, when out of memory. */
 must_use bool attempt_start(struct exchange *exchange, uint64_t timeout_ms);
@@ -167,8 +163,7 @@ void attempt_clear(struct exchange *exchange);
 int attempt_status(const struct exchange *exchange);
 bool attempt_reused_connection(const struct exchange *exchange);
 
-/* ---- redirect.c
- * ----------------------------------------------------------------------------------- */
+/* ---- redirect.c ------------------------------------------------------------------------------ */
 
 bool redirect_applies(const struct exchange *exchange, const struct http_answer *answer);
 /* Points the exchange at the new place. False with `failure` when it may not go there. */
@@ -176,16 +171,14 @@ bool redirect_follow(struct exchange *exchange, const struct http_answer *answer
                      struct failure *failure);
 void redirect_forget(struct exchange *exchange);
 
-/* ---- explain.c
- * ------------------------------------------------------------------------------------ */
+/* ---- explain.c ------------------------------------------------------------------------------- */
 
 /* Fills `failure` for a try that libcurl ended with an error. */
 void explain(const struct exchange *exchange, uint64_t waited_ms, struct failure *failure);
 /* "30 s", "1.5 s", "250 ms" */
 const char *explain_duration(uint64_t ms, char out[32]);
 
-/* ---- upstream.c
- * ----------------------------------------------------------------------------------- */
+/* ---- upstream.c ------------------------------------------------------------------------------ */
 
 struct upstream {
     LIST_ENTRY(upstream) sibling;
@@ -212,8 +205,7 @@ void upstream_learn(struct upstream *upstream, CURL *easy);
 /* Frees it when it is closing and its last exchange is gone. */
 void upstream_release(struct upstream *upstream);
 
-/* ---- http.c
- * --------------------------------------------------------------------------------------- */
+/* ---- http.c ---------------------------------------------------------------------------------- */
 
 struct http {
     uv_loop_t *loop;

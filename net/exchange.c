@@ -38,8 +38,7 @@ bool exchange_is_late(const struct exchange *exchange)
     return now(exchange) + 2 >= exchange->deadline_at;
 }
 
-/* ---- ending
- * --------------------------------------------------------------------------------------- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 void exchange_end(struct exchange *exchange, enum ending ending)
 {
@@ -67,8 +66,7 @@ static void cancel(struct operation *operation)
     exchange_end((struct exchange *)operation, ENDING_CANCELED);
 }
 
-/* ---- waiting and running
- * -------------------------------------------------------------------------- */
+/* ---- waiting and running --------------------------------------------------------------------- */
 
 static void set_timer(struct exchange *exchange, uint64_t at);
 
@@ -119,8 +117,7 @@ void exchange_start(struct exchange *exchange)
         exchange_end(exchange, ENDING_NO_MEMORY);
 }
 
-/* ---- deciding what follows
- * ------------------------------------------------------------------------ */
+/* ---- deciding what follows ------------------------------------------------------------------- */
 
 static bool fail(struct decision *decision, enum failure_kind kind, const char *text)
 {
@@ -308,8 +305,7 @@ static bool is_ambiguous(const struct exchange *exchange, enum failure_kind kind
            exchange->request.retry != HTTP_RETRY_SAFE && !request_only_reads(&exchange->request);
 }
 
-/* ---- telling
- * -------------------------------------------------------------------------------------- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 static void on_timer_closed(uv_handle_t *handle)
 {
@@ -382,8 +378,7 @@ void exchange_settle(struct exchange *exchange)
     set_timer(exchange, now(exchange) + decision.pause_ms);
 }
 
-/* ---- beginning
- * ------------------------------------------------------------------------------------ */
+/* ---- beginning ------------------------------------------------------------------------------- */
 
 struct exchange *exchange_new(struct upstream *upstream, const struct http_request *request,
                               http_done *done, void *context)

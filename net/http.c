@@ -9,8 +9,7 @@
 
 #define LEAST_CACHED_CONNECTIONS 8
 
-/* ---- libcurl's news
- * ------------------------------------------------------------------------------- */
+/* ---- libcurl's news -------------------------------------------------------------------------- */
 
 static void on_ended(void *private, CURLcode result)
 {
@@ -49,8 +48,7 @@ static void on_multi_closed(void *context)
 
 static const struct multi_events multi_events = {on_ended, on_broken, on_multi_closed};
 
-/* ---- settling
- * ------------------------------------------------------------------------------------- */
+/* ---- settling -------------------------------------------------------------------------------- */
 
 static void on_handle_closed(uv_handle_t *handle)
 {
@@ -117,8 +115,7 @@ void http_settle_soon(struct http *http)
         uv_idle_start(&http->settle, on_settle);
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static CURLSH *share_open(void)
 {

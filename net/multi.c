@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libcurl tells us what to wait for, libuv waits. */
+/* libcurl tells us what to wait for, libuv waits. The sockets stand in one epoll set of our own, of
+ * which libuv watches only the set: no handle and no close callback per socket, so none that could
+ * outlive it. */
 #include "net/multi.h"
 
-#include <stdlib.h>
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
-#define WATCHDOG_MS 1000
+#define WATCHDOG_MS    1000
+#define EVENTS_AT_ONCE 32
 
-/* One socket libcurl asked us to watch. */
-struct watch {
-    LIST_ENTRY(watch) link;
-    uv_poll_t poll;
-    struct multi *multi;
-    curl_socket_t fd;
-};
-
-/* ---- driving libcurl
- * ------------------------------------------------------------------------------ */
+/* ---- driving libcurl ------------------------------------------------------------------------- */
 
 static void drive(struct multi *multi, curl_socket_t fd, int events)
 {
@@ -40,16 +36,30 @@ static void drive(struct multi *multi, curl_socket_t fd, int events)
         multi->events->on_broken(multi->context);
 }
 
-static void on_socket(uv_poll_t *poll, int status, int events)
+static int curl_events(uint32_t events)
 {
-    struct watch *watch = poll->data;
-    int what = status < 0 ? CURL_CSELECT_ERR : 0;
+    int what = 0;
 
-    if (events & UV_READABLE)
+    if (events & (EPOLLIN | EPOLLHUP))
         what |= CURL_CSELECT_IN;
-    if (events & UV_WRITABLE)
+    if (events & EPOLLOUT)
         what |= CURL_CSELECT_OUT;
-    drive(watch->multi, watch->fd, what);
+    if (events & EPOLLERR)
+        what |= CURL_CSELECT_ERR;
+    return what;
+}
+
+/* An event may be for a socket that an earlier one of the same batch made libcurl close. libcurl
+ * ignores sockets it does not know, and finds nothing to read on a new one of the same number. */
+static void on_sockets(uv_poll_t *poll, int status, int unused)
+{
+    struct multi *multi = poll->data;
+    struct epoll_event events[EVENTS_AT_ONCE];
+    int count = epoll_wait(multi->epoll, events, EVENTS_AT_ONCE, 0);
+
+    (void)status, (void)unused;
+    for (int i = 0; i < count; i++)
+        drive(multi, events[i].data.fd, curl_events(events[i].events));
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -79,76 +89,31 @@ static int set_timer(CURLM *curl, long ms, void *context)
     return uv_timer_start(&multi->timer, on_timer, (uint64_t)ms, 0) ? -1 : 0;
 }
 
-/* ---- watching sockets
- * ----------------------------------------------------------------------------- */
+/* ---- watching sockets ------------------------------------------------------------------------ */
 
-static void handle_closed(struct multi *multi)
-{
-    if (--multi->open_handles == 0)
-        multi->events->on_closed(multi->context);
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-    struct watch *watch = handle->data;
-    struct multi *multi = watch->multi;
-
-    free(watch);
-    handle_closed(multi);
-}
-
-static void watch_close(struct watch *watch)
-{
-    LIST_REMOVE(watch, link);
-    uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
-}
-
-static struct watch *watch_open(struct multi *multi, curl_socket_t fd)
-{
-    struct watch *watch = calloc(1, sizeof(*watch));
-
-    if (!watch)
-        return NULL;
-    if (uv_poll_init_socket(multi->loop, &watch->poll, fd)) {
-        free(watch);
-        return NULL;
-    }
-    watch->poll.data = watch;
-    watch->multi = multi;
-    watch->fd = fd;
-    LIST_INSERT_HEAD(&multi->watches, watch, link);
-    multi->open_handles++;
-    curl_multi_assign(multi->curl, fd, watch);
-    return watch;
-}
-
-/* libcurl: "watch this socket for `action`". The number of a socket no longer watched may come back
- * for another one at once, so a watch is never used twice. */
+/* libcurl: "watch this socket for `action`". It does so twice per request on a kept connection, so
+ * this is one system call and no memory. A socket that libcurl closed leaves the set by itself, and
+ * its number may come back at once: whether the set knows it is asked from the set. */
 static int set_socket(CURL *easy, curl_socket_t fd, int action, void *context, void *assigned)
 {
     struct multi *multi = context;
-    struct watch *watch = assigned;
-    int events = 0;
+    struct epoll_event event = {.data.fd = fd};
 
-    (void)easy; /* not necessarily one of ours */
+    (void)easy, (void)assigned; /* the transfer is not necessarily one of ours */
     if (action == CURL_POLL_REMOVE) {
-        if (watch)
-            watch_close(watch);
+        epoll_ctl(multi->epoll, EPOLL_CTL_DEL, fd, &event);
         return 0;
     }
-    if (!watch)
-        watch = watch_open(multi, fd);
-    if (!watch)
-        return -1;
     if (action & CURL_POLL_IN)
-        events |= UV_READABLE;
+        event.events |= EPOLLIN;
     if (action & CURL_POLL_OUT)
-        events |= UV_WRITABLE;
-    return uv_poll_start(&watch->poll, events, on_socket) ? -1 : 0;
+        event.events |= EPOLLOUT;
+    if (epoll_ctl(multi->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+        return 0;
+    return errno == EEXIST ? epoll_ctl(multi->epoll, EPOLL_CTL_MOD, fd, &event) : -1;
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static bool start(struct multi *multi)
 {
@@ -166,17 +131,14 @@ static bool start(struct multi *multi)
     return true;
 }
 
-/* Silences the callbacks first: the cleanup would otherwise call them for cached connections. */
+/* Silences the callbacks first: the cleanup would otherwise call them for cached connections. Their
+ * sockets are closed by it, and so leave the set. */
 static void stop(struct multi *multi)
 {
-    struct watch *watch;
-
     if (!multi->curl)
         return;
     curl_multi_setopt(multi->curl, CURLMOPT_SOCKETFUNCTION, NULL);
     curl_multi_setopt(multi->curl, CURLMOPT_TIMERFUNCTION, NULL);
-    while ((watch = LIST_FIRST(&multi->watches)))
-        watch_close(watch);
     uv_timer_stop(&multi->timer);
     uv_idle_stop(&multi->kick);
     curl_multi_cleanup(multi->curl);
@@ -191,12 +153,17 @@ bool multi_restart(struct multi *multi)
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-    handle_closed(handle->data);
+    struct multi *multi = handle->data;
+
+    if (--multi->open_handles == 0)
+        multi->events->on_closed(multi->context);
 }
 
 void multi_close(struct multi *multi)
 {
     stop(multi);
+    uv_close((uv_handle_t *)&multi->sockets, on_handle_closed);
+    close(multi->epoll);
     uv_close((uv_handle_t *)&multi->timer, on_handle_closed);
     uv_close((uv_handle_t *)&multi->kick, on_handle_closed);
     uv_close((uv_handle_t *)&multi->watchdog, on_handle_closed);
@@ -212,14 +179,23 @@ bool multi_open(struct multi *multi, uv_loop_t *loop, const struct multi_events 
         .max_host_connections = 4,
         .max_connections = 16,
     };
-    LIST_INIT(&multi->watches);
-    if (!start(multi))
+    multi->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (multi->epoll < 0)
         return false;
+    if (!start(multi) || uv_poll_init(loop, &multi->sockets, multi->epoll)) {
+        curl_multi_cleanup(multi->curl);
+        close(multi->epoll);
+        return false;
+    }
     uv_timer_init(loop, &multi->timer);
     uv_idle_init(loop, &multi->kick);
     uv_timer_init(loop, &multi->watchdog);
+    multi->sockets.data = multi;
     multi->timer.data = multi->kick.data = multi->watchdog.data = multi;
-    multi->open_handles = 3;
+    multi->open_handles = 4;
+    uv_poll_start(&multi->sockets, UV_READABLE, on_sockets);
+    /* Watching nothing is no reason for the loop to go on. */
+    uv_unref((uv_handle_t *)&multi->sockets);
     return true;
 }
 
@@ -234,8 +210,7 @@ void multi_limit(struct multi *multi, long max_host_connections, long max_connec
     curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS, max_connections);
 }
 
-/* ---- transfers
- * ------------------------------------------------------------------------------------ */
+/* ---- transfers ------------------------------------------------------------------------------- */
 
 bool multi_add(struct multi *multi, CURL *easy)
 {

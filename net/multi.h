@@ -12,10 +12,7 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
-#include <sys/queue.h>
 #include <uv.h>
-
-struct watch;
 
 struct multi_events {
     /* A transfer is over. `private` is its CURLOPT_PRIVATE. */
@@ -31,10 +28,11 @@ struct multi {
     CURLM *curl;
     const struct multi_events *events;
     void *context;
+    int epoll;           /* the set of sockets libcurl asked us to watch */
+    uv_poll_t sockets;   /* that set */
     uv_timer_t timer;    /* libcurl's single timer                              */
     uv_idle_t kick;      /* the same for "at once": a timer would wait 1 ms     */
     uv_timer_t watchdog; /* libcurl before 8.11.1 can forget to set its timer   */
-    LIST_HEAD(, watch) watches;
     long max_host_connections, max_connections;
     unsigned open_handles;
     unsigned transfers;

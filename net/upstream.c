@@ -15,8 +15,7 @@
 #define DEFAULT_IN_FLIGHT   16
 #define DEFAULT_CONNECTIONS 4
 
-/* ---- settings
- * ------------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 static bool is_readable(const char *what, const char *path, struct failure *why)
 {
@@ -154,8 +153,7 @@ static bool set_label(struct upstream *upstream, const char *name, struct failur
     return ok;
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void upstream_free(struct upstream *upstream)
 {
@@ -229,8 +227,7 @@ void upstream_load(const struct upstream *upstream, unsigned *in_flight, unsigne
     *waiting = upstream->lanes.waiting;
 }
 
-/* ---- in flight
- * ------------------------------------------------------------------------------------ */
+/* ---- in flight ------------------------------------------------------------------------------- */
 
 void upstream_learn(struct upstream *upstream, CURL *easy)
 {

@@ -70,8 +70,7 @@ struct loopback {
 
 static void advance(struct peer *peer);
 
-/* ---- going away
- * ----------------------------------------------------------------------------------- */
+/* ---- going away ------------------------------------------------------------------------------ */
 
 static void server_free(struct loopback *server)
 {
@@ -110,8 +109,7 @@ static void peer_close(struct peer *peer, bool reset)
         uv_close(&peer->socket.handle, on_peer_closed);
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 struct sending {
     uv_write_t write;
@@ -165,8 +163,7 @@ static void send_clear(struct peer *peer, const char *bytes, size_t size, bool c
     flush_tls(peer, closes);
 }
 
-/* ---- acting
- * --------------------------------------------------------------------------------------- */
+/* ---- acting ---------------------------------------------------------------------------------- */
 
 static void on_drip(uv_timer_t *timer)
 {
@@ -271,8 +268,7 @@ static void advance(struct peer *peer)
         act(peer);
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void on_room(uv_handle_t *handle, size_t size, uv_buf_t *buf)
 {
@@ -347,8 +343,7 @@ static void on_connection(uv_stream_t *stream, int status)
     uv_read_start(&peer->socket.stream, on_room, on_read);
 }
 
-/* ---- the server
- * ----------------------------------------------------------------------------------- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 static void listen_unix(struct loopback *server, const char *path)
 {

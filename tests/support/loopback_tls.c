@@ -70,8 +70,7 @@ SSL *loopback_tls_new(SSL_CTX *context)
     return ssl;
 }
 
-/* ---- certificates
- * --------------------------------------------------------------------------------- */
+/* ---- certificates ---------------------------------------------------------------------------- */
 
 static void add_extension(X509 *cert, int nid, const char *value)
 {

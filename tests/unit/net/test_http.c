@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- answers
- * -------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 TEST(an_answer_arrives_whole)
 {
@@ -160,8 +159,7 @@ TEST(a_unix_socket_works)
     fixture_folder_remove();
 }
 
-/* ---- failures in plain words
- * ---------------------------------------------------------------------- */
+/* ---- failures in plain words ----------------------------------------------------------------- */
 
 static void expect_failure(const char *path, const struct loopback_step *step,
                            enum failure_kind kind, const char *words)
@@ -334,8 +332,7 @@ TEST(an_unusable_request_fails_through_done)
     fixture_close(&f);
 }
 
-/* ---- settings
- * ------------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 TEST(bad_settings_are_refused_with_a_reason)
 {
@@ -366,8 +363,7 @@ TEST(bad_settings_are_refused_with_a_reason)
     fixture_close(&f);
 }
 
-/* ---- cancel and close
- * ----------------------------------------------------------------------------- */
+/* ---- cancel and close ------------------------------------------------------------------------ */
 
 static void cancel_it(void *context)
 {
@@ -556,8 +552,7 @@ TEST(close_without_any_request)
     fixture_close(&f);
 }
 
-/* ---- the queue
- * ------------------------------------------------------------------------------------ */
+/* ---- the queue ------------------------------------------------------------------------------- */
 
 TEST(no_more_in_flight_than_allowed)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP client when memory runs out, when libuv refuses, and what it leaves behind in freed
+/* The HTTP client when memory runs out, when the kernel refuses, and what it leaves behind in freed
  * memory.
  *
  * Linked with --wrap, which reaches our own code and, through our allocators, everything inside
@@ -8,9 +8,11 @@
 #include "http_fixture.h"
 #include "net/json.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #define MARKER "hunter2-marks-the-secret"
 
@@ -23,12 +25,12 @@ static int poll_refusals;
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void __real_free(void *memory);
-int __real_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t socket);
+int __real_epoll_ctl(int epoll, int action, int fd, struct epoll_event *event);
 /* Visible, because the sanitizers' libraries refer to the same names. */
 public_api void *__wrap_malloc(size_t size);
 public_api void *__wrap_calloc(size_t count, size_t size);
 public_api void __wrap_free(void *memory);
-public_api int __wrap_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t socket);
+public_api int __wrap_epoll_ctl(int epoll, int action, int fd, struct epoll_event *event);
 
 static bool fails(void)
 {
@@ -52,14 +54,16 @@ void __wrap_free(void *memory)
     __real_free(memory);
 }
 
-int __wrap_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t socket)
+int __wrap_epoll_ctl(int epoll, int action, int fd, struct epoll_event *event)
 {
-    return poll_refusals > 0 && poll_refusals-- ? UV_ENOMEM
-                                                : __real_uv_poll_init_socket(loop, poll, socket);
+    if (action != EPOLL_CTL_ADD || poll_refusals == 0)
+        return __real_epoll_ctl(epoll, action, fd, event);
+    poll_refusals--;
+    errno = ENOMEM;
+    return -1;
 }
 
-/* ---- memory runs out
- * ------------------------------------------------------------------------------ */
+/* ---- memory runs out ------------------------------------------------------------------------- */
 
 static void count_done(const struct http_answer *answer, const struct failure *failure,
                        void *context)
@@ -163,8 +167,7 @@ TEST(every_allocation_may_fail)
     assert_int_equal(uv_loop_close(&bench.loop), 0);
 }
 
-/* ---- libuv refuses
- * -------------------------------------------------------------------------------- */
+/* ---- the kernel refuses ---------------------------------------------------------------------- */
 
 TEST(trap_13_a_multi_that_breaks_is_replaced)
 {
@@ -196,8 +199,7 @@ TEST(trap_13_a_multi_that_breaks_is_replaced)
     fixture_close(&f);
 }
 
-/* ---- what is left in freed memory
- * ----------------------------------------------------------------- */
+/* ---- what is left in freed memory ------------------------------------------------------------ */
 
 TEST(the_detector_detects)
 {

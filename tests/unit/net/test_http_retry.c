@@ -191,8 +191,7 @@ TEST(a_change_that_found_no_server_is_not_ambiguous)
     fixture_close(&f);
 }
 
-/* ---- Retry-After
- * ---------------------------------------------------------------------------------- */
+/* ---- Retry-After ----------------------------------------------------------------------------- */
 
 static uint32_t retry_after(const char *headers)
 {
@@ -262,8 +261,7 @@ TEST(a_retry_after_beyond_the_deadline_is_not_waited_for)
     assert_true(seen.elapsed_ms < 1000);
 }
 
-/* ---- the deadline
- * --------------------------------------------------------------------------------- */
+/* ---- the deadline ---------------------------------------------------------------------------- */
 
 TEST(one_deadline_covers_all_tries)
 {
@@ -330,8 +328,7 @@ TEST(a_pause_holds_no_place_in_flight)
     assert_int_equal(paused.failure.kind, FAILURE_CANCELED);
 }
 
-/* ---- kept-alive connections that died
- * ------------------------------------------------------------- */
+/* ---- kept-alive connections that died -------------------------------------------------------- */
 
 /* A connection that answered once and breaks on its second request. */
 static void ask_twice(struct http_request request, enum loopback_act second, struct seen *seen,
