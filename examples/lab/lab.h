@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/failure.h"
 #include "base/text.h"
+#include "examples/lab/vault.h"
 #include "net/json.h"
 #include "net/server.h"
 
@@ -35,12 +36,10 @@
 #define LAB_PROVIDER       "Microsoft.MachineLearningServices"
 #define LAB_ROLE           "keydrift"
 
-#define GUID_SIZE      37
-#define KEY_SIZE       33 /* 32 letters and digits, and NUL */
-#define TIMESTAMP_SIZE 36 /* "2026-01-01T00:00:00.123456789Z" and room */
-#define LAB_MAX_BODY   ((size_t)8 << 20)
-#define SLOTS          2
-#define REQUESTS_KEPT  20000
+#define KEY_SIZE      33 /* 32 letters and digits, and NUL */
+#define LAB_MAX_BODY  ((size_t)8 << 20)
+#define SLOTS         2
+#define REQUESTS_KEPT 20000
 
 struct lab;
 struct exchange;
@@ -57,8 +56,7 @@ enum target {
 
 extern const char *const target_names[TARGETS];
 
-/* ---- time, chance, names (util.c)
- * ----------------------------------------------------------------- */
+/* ---- time, chance, names (util.c) ---- */
 
 int64_t now_ms(void);
 /* RFC 3339, UTC, up to nine fraction digits, trailing zeros dropped. */
@@ -87,8 +85,7 @@ must_use const char **json_names(const json_t *object);
 /* Compact; real numbers as short as they can be without loss. NULL when out of memory. */
 must_use char *json_dump_short(const json_t *json);
 
-/* ---- the world (world.c): endpoints, their keys, changes under way
- * --------------------------------- */
+/* ---- the world (world.c): endpoints, their keys, changes under way ---- */
 
 struct endpoint {
     char *name, *id; /* `id`: the ARM resource id */
@@ -137,8 +134,7 @@ const struct change *world_change(const struct world *world, struct text id);
 void world_settle(struct world *world, int64_t now);
 bool endpoint_name_is_valid(struct text name);
 
-/* ---- certificates and tokens (pki.c, jwt.c)
- * -------------------------------------------------------- */
+/* ---- certificates and tokens (pki.c, jwt.c) ---- */
 
 struct pki {
     char *ca_pem;
@@ -162,8 +158,7 @@ must_use bool jwt_verify(const struct pki *pki, struct text token, struct token_
 /* The signer's public key as a JWK, or NULL. */
 must_use json_t *jwt_jwk(const struct pki *pki);
 
-/* ---- faults (fault.c)
- * ------------------------------------------------------------------------------ */
+/* ---- faults (fault.c) ---- */
 
 enum fault_kind {
     FAULT_NONE,
@@ -197,8 +192,7 @@ struct fault fault_take(struct faults *faults, enum target target, struct text m
                         struct text path);
 const char *fault_kind_name(enum fault_kind kind);
 
-/* ---- requests and their answers (requests.c, exchange.c)
- * -------------------------------------------- */
+/* ---- requests and their answers (requests.c, exchange.c) ---- */
 
 struct record {
     uint64_t number; /* 0: unused */
@@ -258,8 +252,7 @@ bool exchange_method_is(const struct exchange *exchange, const char *method);
 /* Ends whatever waits for a timer. */
 void exchanges_drop(struct lab *lab);
 
-/* ---- the services: each answers every exchange it is given
- * ------------------------------------------- */
+/* ---- the services: each answers every exchange it is given ---- */
 
 void entra_handle(struct exchange *exchange);
 void imds_handle(struct exchange *exchange);
@@ -295,116 +288,7 @@ void activity_log_free(struct activity_log *log);
 void activity_log_add(struct activity_log *log, const struct change *change, bool is_end);
 void activity_handle(struct exchange *exchange);
 
-/* ---- Vault (vault_*.c)
- * ------------------------------------------------------------------------------- */
-
-struct vault_token {
-    LIST_ENTRY(vault_token) link;
-    char id[32], accessor[32];
-    const char *display_name, *path; /* "approle", "auth/approle/login" */
-    bool is_root, is_renewable;
-    int64_t created_at, expires_at; /* ms; expires_at 0: never */
-    int64_t ttl_s, max_ttl_s;       /* 0: no limit */
-    /* A wrapping token: what it wraps. */
-    char *wrapped_body, *creation_path;
-};
-
-struct kv_version {
-    char created_time[TIMESTAMP_SIZE], deletion_time[TIMESTAMP_SIZE];
-    bool is_destroyed, is_pruned;
-    json_t *data; /* an object or null */
-};
-struct kv_secret {
-    char *path;
-    char created_time[TIMESTAMP_SIZE], updated_time[TIMESTAMP_SIZE];
-    struct kv_version *versions; /* [0] is version 1 */
-    unsigned current, max_versions, metadata_version;
-    int64_t delete_after_s; /* 0: never */
-    bool cas_required;
-    json_t *custom_metadata;
-    json_t *plain; /* the fields, on a mount of version 1 */
-};
-struct kv_mount {
-    const char *name;
-    int version;
-    struct kv_secret **secrets; /* sorted by path */
-    size_t count, capacity;
-};
-#define KV_MOUNTS 2
-
-struct vault {
-    struct kv_mount mounts[KV_MOUNTS];
-    LIST_HEAD(, vault_token) tokens;
-    SLIST_HEAD(, secret_id) secret_ids;
-    char role_id[GUID_SIZE], cluster_id[GUID_SIZE];
-    int64_t role_ttl_s, role_max_ttl_s;
-    unsigned failed_logins;
-    int64_t locked_until;
-};
-
-struct vault_call {
-    struct exchange *exchange;
-    struct vault *vault;
-    struct vault_token *token; /* NULL: none, or none we know */
-    struct text path;          /* without "/v1/" */
-    struct text method;        /* PUT is POST; GET with list=true is LIST */
-    json_t *body;              /* an object, or NULL when there is none */
-};
-
-must_use bool vault_init(struct vault *vault, char *root_token, size_t size);
-void vault_clear(struct vault *vault);
-bool vault_method_is(const struct vault_call *call, const char *method);
-
-/* Answers (vault_reply.c). Each ends the call's exchange; the call itself stays its caller's.
- * `data` and `auth` are taken; NULL is null. A 200 is wrapped when the request asks for it. */
-void vault_reply_data(struct vault_call *call, int status, json_t *data, const char *warning);
-void vault_reply_lease(struct vault_call *call, json_t *data, int64_t lease_s);
-void vault_reply_auth(struct vault_call *call, json_t *auth, const char *warning);
-void vault_reply_json(struct vault_call *call, int status, json_t *json);
-void vault_error(struct vault_call *call, int status, const char *text); /* NULL: an empty list */
-void vault_no_content(struct vault_call *call);
-void vault_denied(struct vault_call *call);          /* by policy */
-void vault_no_token(struct vault_call *call);        /* no token, or a dead one */
-void vault_wrapping_handle(struct vault_call *call); /* sys/wrapping/... */
-/* "60", "90s", "1h30m", "1d", or the number 60. */
-must_use bool vault_seconds(struct text text, int64_t *ret);
-
-/* Who may do what (vault_policy.c). Words as of sys/capabilities-self, sorted. */
-must_use json_t *vault_capabilities(const struct vault_token *token, struct text path);
-bool vault_may(const struct vault_call *call, const char *capability);
-
-/* Logins and tokens (vault_auth.c). */
-struct vault_token *vault_token_find(struct vault *vault, struct text id);
-must_use struct vault_token *vault_token_new(struct vault *vault, const char *display_name,
-                                             const char *path, int64_t ttl_s, int64_t max_ttl_s);
-void vault_token_drop(struct vault_token *token);
-void vault_auth_handle(struct vault_call *call); /* auth/... */
-void vault_secret_ids_clear(struct vault *vault);
-/* A secret id for the role, as the API gives them out; false when out of memory. */
-must_use bool vault_secret_id_new(struct vault *vault, char out[GUID_SIZE]);
-
-/* Secrets (kv_store.c, kv_v2.c, kv_v1.c). */
-struct kv_mount *kv_mount_of(struct vault *vault, struct text path);
-struct kv_secret *kv_find(const struct kv_mount *mount, struct text path);
-must_use struct kv_secret *kv_find_or_add(struct kv_mount *mount, struct text path);
-void kv_remove(struct kv_mount *mount, struct kv_secret *secret);
-/* A new version; takes `data`, which may be any JSON. False when out of memory. */
-must_use bool kv_write(struct kv_secret *secret, json_t *data);
-/* The names right below `prefix`, folders with a slash; NULL when there are none. */
-must_use json_t *kv_list(const struct kv_mount *mount, struct text prefix);
-void kv_clear(struct kv_mount *mount);
-/* What the engine of that version makes of it: names in order, numbers as it keeps them. A copy. */
-must_use json_t *kv_as_stored(json_t *json, int version);
-void kv_v1_handle(struct vault_call *call, struct kv_mount *mount, struct text path);
-void kv_v2_handle(struct vault_call *call, struct kv_mount *mount, struct text path);
-void kv_metadata_handle(struct vault_call *call, struct kv_mount *mount, struct text path);
-/* Sets version 1 of a secret of mount "kv"; takes `data`. */
-must_use bool kv_seed(struct vault *vault, const char *path, json_t *data);
-/* Deleted, with a time that has come. */
-bool kv_is_deleted(const struct kv_version *version);
-
-/* ---- the whole (main.c, options.c, files.c)
- * ---------------------------------------------------------------------- */
+/* ---- the whole (main.c, options.c, files.c) ---- */
 
 struct lab_options {
     char *directory, *config_file;
