@@ -41,13 +41,6 @@ static void on_broken(void *context)
     http_settle_soon(http);
 }
 
-static void on_multi_closed(void *context)
-{
-    http_handle_closed(context);
-}
-
-static const struct multi_events multi_events = {on_ended, on_broken, on_multi_closed};
-
 /* ---- settling -------------------------------------------------------------------------------- */
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -88,9 +81,8 @@ static void settle_ended(struct http *http)
     }
 }
 
-static void on_settle(uv_idle_t *idle)
+static void settle(struct http *http)
 {
-    struct http *http = idle->data;
     struct upstream *upstream;
 
     settle_ended(http);
@@ -104,9 +96,25 @@ static void on_settle(uv_idle_t *idle)
     if (http->multi.is_broken && !http->multi.transfers && !multi_restart(&http->multi))
         http->multi.is_broken = true;
     LIST_FOREACH(upstream, &http->upstreams, sibling)
-    upstream_pump(upstream);
+    {
+        upstream_pump(upstream);
+    }
     if (TAILQ_EMPTY(&http->ended))
         uv_idle_stop(&http->settle);
+    multi_begin(&http->multi);
+}
+
+static void on_settle(uv_idle_t *idle)
+{
+    settle(idle->data);
+}
+
+static void on_driven(void *context)
+{
+    struct http *http = context;
+
+    if (!TAILQ_EMPTY(&http->ended))
+        settle(http);
 }
 
 void http_settle_soon(struct http *http)
@@ -114,6 +122,18 @@ void http_settle_soon(struct http *http)
     if (!http->is_shut)
         uv_idle_start(&http->settle, on_settle);
 }
+
+static void on_multi_closed(void *context)
+{
+    http_handle_closed(context);
+}
+
+static const struct multi_events multi_events = {
+    on_ended,
+    on_broken,
+    on_driven,
+    on_multi_closed,
+};
 
 /* ---- life ------------------------------------------------------------------------------------ */
 

@@ -60,17 +60,32 @@ static void on_sockets(uv_poll_t *poll, int status, int unused)
     (void)status, (void)unused;
     for (int i = 0; i < count; i++)
         drive(multi, events[i].data.fd, curl_events(events[i].events));
+    multi->events->on_driven(multi->context);
+}
+
+static void on_time(struct multi *multi)
+{
+    drive(multi, CURL_SOCKET_TIMEOUT, 0);
+    multi->events->on_driven(multi->context);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-    drive(timer->data, CURL_SOCKET_TIMEOUT, 0);
+    on_time(timer->data);
 }
 
 static void on_kick(uv_idle_t *kick)
 {
     uv_idle_stop(kick);
-    drive(kick->data, CURL_SOCKET_TIMEOUT, 0);
+    on_time(kick->data);
+}
+
+void multi_begin(struct multi *multi)
+{
+    if (!uv_is_active((uv_handle_t *)&multi->kick))
+        return;
+    uv_idle_stop(&multi->kick);
+    drive(multi, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* libcurl: "wake me once in `ms`"; -1 means never. */

@@ -20,6 +20,8 @@ struct multi_events {
     /* libcurl no longer knows the state of its transfers: end them all, remove them,
      * multi_restart(). */
     void (*on_broken)(void *context);
+    /* libcurl has returned: now everything may be called. */
+    void (*on_driven)(void *context);
     void (*on_closed)(void *context);
 };
 
@@ -49,5 +51,7 @@ void multi_limit(struct multi *multi, long max_host_connections, long max_connec
 
 must_use bool multi_add(struct multi *multi, CURL *easy);
 void multi_remove(struct multi *multi, CURL *easy);
+/* Lets what was added begin at once instead of on the next turn of the loop. Not from `on_ended`. */
+void multi_begin(struct multi *multi);
 
 #endif

@@ -210,7 +210,9 @@ void upstream_close(struct upstream *upstream)
     upstream->is_closing = true;
     LIST_REMOVE(upstream, sibling);
     LIST_FOREACH(exchange, &upstream->exchanges, sibling)
-    exchange_end(exchange, ENDING_CLOSED);
+    {
+        exchange_end(exchange, ENDING_CLOSED);
+    }
     http_update_limits(http);
     upstream_release(upstream);
 }

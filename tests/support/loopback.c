@@ -414,7 +414,9 @@ void loopback_drop(struct loopback *server, bool reset)
     struct peer *peer;
 
     LIST_FOREACH(peer, &server->peers, link)
-    peer_close(peer, reset);
+    {
+        peer_close(peer, reset);
+    }
 }
 
 void loopback_script(struct loopback *server, const char *path, const struct loopback_step *steps,

@@ -37,6 +37,11 @@ static void on_broken(void *context)
     fail();
 }
 
+static void on_driven(void *context)
+{
+    (void)context;
+}
+
 static void on_closed(void *context)
 {
     struct glue *glue = context;
@@ -52,7 +57,7 @@ static size_t ignore(char *data, size_t unit, size_t count, void *context)
 
 static void glue_open(struct glue *glue, const char *path, long timeout_ms)
 {
-    static const struct multi_events events = {on_ended, on_broken, on_closed};
+    static const struct multi_events events = {on_ended, on_broken, on_driven, on_closed};
     char url[128];
 
     *glue = (struct glue){0};
