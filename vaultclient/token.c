@@ -240,7 +240,7 @@ static void bury(struct vault_client *client)
     struct token *token = &client->token;
 
     /* One that dies young will do so again. */
-    if (vault_now_ms() - token->born_at < 5000) {
+    if (vault_now_ms() - token->born_at < 2000) {
         token->not_before = vault_now_ms() + backoff_pause_ms(&backoff, ++token->young_deaths, 1000,
                                                               1000, jitter_random());
         failure_set(&token->failure, FAILURE_DENIED,

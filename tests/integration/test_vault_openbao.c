@@ -506,7 +506,7 @@ TEST(a_revoked_token_is_replaced_without_anybody_noticing)
 
     outcome = vault_set_field(&scene->loop, scene->client, "revoked/a", "k", "v", &none);
     expect_kind(&outcome, FAILURE_NONE, "");
-    vault_idle(&scene->loop, 5100);
+    vault_idle(&scene->loop, 2100);
     administer(scene, "PUT", "sys/leases/revoke-prefix/auth/approle/login", "{}");
     outcome = vault_field_of(&scene->loop, scene->client, "revoked/a", "k", 0);
     expect_kind(&outcome, FAILURE_NONE, "");

@@ -19,6 +19,14 @@ static struct vault_outcome look(struct scene *scene)
     return vault_metadata_of(&scene->loop, scene->client, "a");
 }
 
+static void run_for(struct scene *scene, uint32_t ms)
+{
+    struct vault_outcome outcome = look(scene);
+
+    expect_kind(&outcome, FAILURE_NONE, "");
+    vault_idle(&scene->loop, ms);
+}
+
 TEST(one_login_serves_all_who_wait)
 {
     struct scene *scene = scene_with_role();
@@ -149,7 +157,7 @@ TEST(a_dead_token_is_replaced_and_the_request_sent_again)
     LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA, DEAD_TOKEN, METADATA);
     outcome = look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
-    vault_idle(&scene->loop, 5010);
+    vault_idle(&scene->loop, 2010);
     outcome = look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_non_null(
@@ -172,75 +180,6 @@ TEST(a_server_that_kills_every_token_at_once_is_not_hammered)
         vault_idle(&scene->loop, 10);
     }
     assert_in_range(scene_count(scene, "POST " LOGIN_PATH), 1, 3);
-    scene_close(scene);
-}
-
-/* ---- renewal
- * -------------------------------------------------------------------------------------- */
-
-static void run_for(struct scene *scene, uint32_t ms)
-{
-    struct vault_outcome outcome = look(scene);
-
-    expect_kind(&outcome, FAILURE_NONE, "");
-    vault_idle(&scene->loop, ms);
-}
-
-TEST(a_token_is_renewed_at_two_thirds_of_its_life)
-{
-    struct scene *scene = scene_with_role();
-
-    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "2"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self",
-                    SAYS("200", "{\"auth\":{\"client_token\":\"s.one\",\"lease_duration\":1200}}"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
-    run_for(scene, 1200);
-    assert_int_equal(scene_count(scene, RENEW), 0);
-    vault_idle(&scene->loop, 300);
-    assert_int_equal(scene_count(scene, RENEW), 1);
-    vault_idle(&scene->loop, 1200);
-    assert_int_equal(scene_count(scene, RENEW), 1);
-    assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 1);
-    scene_close(scene);
-}
-
-TEST(whatever_is_no_renewal_leads_to_a_login)
-{
-    static const struct loopback_step answers[] = {
-        SAYS("204", ""),
-        SAYS("500", "{\"errors\":[\"past the max TTL, cannot renew\"]}"),
-        SAYS("400", "{\"errors\":[\"lease is not renewable\"]}"),
-        SAYS("403", "{\"errors\":[\"permission denied\"]}"),
-        SAYS("200", "{\"auth\":{\"client_token\":\"s.one\",\"lease_duration\":0}}"),
-    };
-
-    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
-        struct scene *scene = scene_with_role();
-
-        LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1"), LOGIN("s.two", "1200"));
-        loopback_script(scene->server, "/v1/auth/token/renew-self", &answers[i], 1);
-        LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
-        run_for(scene, 0);
-        /* The lease is one second, and a log-in comes a second after the renewal at the earliest.
-         */
-        vault_idle(&scene->loop, 950);
-        run_for(scene, 1300);
-        assert_int_equal(scene_count(scene, RENEW), 1);
-        assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 2);
-        run_for(scene, 0);
-        scene_close(scene);
-    }
-}
-
-TEST(a_renewal_that_fails_for_now_is_no_hot_loop)
-{
-    struct scene *scene = scene_with_role();
-
-    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "2"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self", CLOSES);
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
-    run_for(scene, 3500);
-    assert_in_range(scene_count(scene, RENEW), 1, 4);
     scene_close(scene);
 }
 
@@ -375,9 +314,6 @@ int main(void)
                CASE(many_refusals_ask_once_whether_the_token_lives),
                CASE(a_dead_token_is_replaced_and_the_request_sent_again),
                CASE(a_server_that_kills_every_token_at_once_is_not_hammered),
-               CASE(a_token_is_renewed_at_two_thirds_of_its_life),
-               CASE(whatever_is_no_renewal_leads_to_a_login),
-               CASE(a_renewal_that_fails_for_now_is_no_hot_loop),
                CASE(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed),
                CASE(a_wrapped_secret_id_is_unwrapped_once_and_kept),
                CASE(a_wrapping_token_from_elsewhere_is_not_touched),
