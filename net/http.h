@@ -71,7 +71,7 @@ void upstream_load(const struct upstream *upstream, unsigned *in_flight, unsigne
 enum http_retry {
     HTTP_RETRY_NEVER, /* one try, whatever happens                                                    */
     HTTP_RETRY_UNSENT,/* again only where the server cannot have acted: no connection was made, or it
-                         answered 429 or 503 with Retry-After                                          */
+                         answered 429, or 503 with Retry-After                                         */
     HTTP_RETRY_SAFE,  /* idempotent: also after lost connections, time-outs of one try, 500 502 503 504
                          408 429                                                                       */
 };
@@ -99,7 +99,9 @@ struct http_request {
     unsigned max_redirects;   /* default 0: a 3xx is an answer like any other. Otherwise 307 and 308 are
                                  followed with method and body, and for GET 301, 302, 303 too, to the
                                  same origin, or to one `may_redirect` allows; never from https to http.
-                                 Elsewhere: FAILURE_PROTOCOL that names the place refused */
+                                 Elsewhere: FAILURE_PROTOCOL that names the place refused. Another origin
+                                 gets no secret header, no Authorization, Cookie or X-Vault-*, no client
+                                 certificate; a request with a body does not go there at all */
     bool (*may_redirect)(struct text origin, void *context); /* NULL: the same origin only */
     void *redirect_context;
 };
