@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads and writes secrets of a HashiCorp Vault or OpenBao server, on a libuv loop.
  *
- * One client is one server (or cluster) seen with one login; it serves one loop and is called only from
- * that loop's thread. It logs in when it first needs to, renews its token at about two thirds of its life,
- * and logs in again when renewal ends: many waiters, one login. It never logs, and reads the environment only
- * in vault_settings_from_environment().
+ * One client is one server (or cluster) seen with one login; it serves one loop and is called only
+ * from that loop's thread. It logs in when it first needs to, renews its token at about two thirds
+ * of its life, and logs in again when renewal ends: many waiters, one login. It never logs, and
+ * reads the environment only in vault_settings_from_environment().
  *
- * The promise is that of base/operation.h: `done` exactly once, from the loop, never before the starting
- * function has returned. What a `done` is given dies with the call.
+ * The promise is that of base/operation.h: `done` exactly once, from the loop, never before the
+ * starting function has returned. What a `done` is given dies with the call.
  *
  * Failure kinds (base/failure.h) as used here:
- *   DENIED     403 and refused logins; the text names path, method and the likely mistake
- *   NOT_FOUND  no such secret, version or mount        DELETED, DESTROYED  its current version is gone
- *   CONFLICT   check-and-set did not match             AMBIGUOUS  a write that may have happened, and
- *                                                      reading back could not settle it
- *   REMOTE     sealed, not initialised, no active node, 5xx            THROTTLED  429
- *   PROTOCOL   HTML, broken or contradictory JSON, wrong engine        INVALID    a path or value we refuse
- * Protocol facts: the HTTP API documentation of both products, and what OpenBao 2.7.2 was seen to answer.
+ *
+ *   DENIED      403 and refused log-ins; the text names path, method and the likely mistake
+ *   NOT_FOUND   no such secret, version or mount
+ *   DELETED     and DESTROYED: its current version is gone
+ *   CONFLICT    check-and-set did not match
+ *   AMBIGUOUS   a write that may have happened, and reading back could not settle it
+ *   REMOTE      sealed, not initialised, no active node, 5xx
+ *   THROTTLED   429
+ *   PROTOCOL    HTML, broken or contradictory JSON, wrong engine
+ *   INVALID     a path or value we refuse
+ *
+ * Protocol facts: the HTTP API documentation of both products, and what OpenBao 2.7.2 was seen to
+ * answer.
  */
 #ifndef VAULTCLIENT_H
 #define VAULTCLIENT_H
@@ -34,7 +40,7 @@
 struct http;
 struct vault_client;
 
-/* ---- settings ------------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 enum vault_auth_method {
     VAULT_AUTH_TOKEN,      /* `token`: given to us, so never revoked by us                       */
@@ -50,76 +56,78 @@ struct vault_value {
 
 struct vault_auth {
     enum vault_auth_method method;
-    const char *mount;             /* default: the method's name, e.g. "approle" */
-    struct vault_value token;      /* TOKEN: value; TOKEN_FILE: file */
+    const char *mount;        /* default: the method's name, e.g. "approle" */
+    struct vault_value token; /* TOKEN: value; TOKEN_FILE: file */
     struct vault_value role_id;
-    struct vault_value secret_id;  /* may be absent where the role needs none */
-    bool secret_id_is_wrapped;     /* it is a wrapping token: its creation path is checked
-                                      (auth/<mount>/role/<role_name>/secret-id), then unwrapped once */
-    const char *role_name;         /* for that check; NULL accepts any role of the mount */
+    struct vault_value secret_id; /* may be absent where the role needs none */
+    bool secret_id_is_wrapped;    /* it is a wrapping token: its creation path is checked
+                                     (auth/<mount>/role/<role_name>/secret-id), then unwrapped once */
+    const char *role_name;        /* for that check; NULL accepts any role of the mount */
 };
 
 /* Copied by vault_client_open(). NULL or 0: the default. */
 struct vault_settings {
-    const char *address;       /* "https://host:8200", "http://" for loopback only, "unix:///path" */
+    const char *address; /* "https://host:8200", "http://" for loopback only, "unix:///path" */
     const char *namespace_path;
     const char *ca_file, *client_cert_file, *client_key_file, *server_name;
     const char *proxy;
     bool accept_any_certificate;
-    uint32_t timeout_ms;       /* one operation with all its retries; default 30,000 */
-    unsigned max_in_flight;    /* default 16 */
+    uint32_t timeout_ms;    /* one operation with all its retries; default 30,000 */
+    unsigned max_in_flight; /* default 16 */
     struct vault_auth auth;
 };
 
 /* Fills what is still unset in `settings` from BAO_* and, where a BAO_ variable is absent, VAULT_*:
- * ADDR AGENT_ADDR TOKEN NAMESPACE CACERT CLIENT_CERT CLIENT_KEY TLS_SERVER_NAME SKIP_VERIFY CLIENT_TIMEOUT
- * PROXY_ADDR. A present but empty BAO_ variable counts as "not set" and hides its VAULT_ twin. `get` is
- * getenv() in programs. The strings it allocates live in `*kept` and are freed by
- * vault_environment_free(). False names the variable with the bad value. */
+ * ADDR AGENT_ADDR TOKEN NAMESPACE CACERT CLIENT_CERT CLIENT_KEY TLS_SERVER_NAME SKIP_VERIFY
+ * CLIENT_TIMEOUT PROXY_ADDR. A present but empty BAO_ variable counts as "not set" and hides its
+ * VAULT_ twin. `get` is getenv() in programs. The strings it allocates live in `*kept` and are
+ * freed by vault_environment_free(). False names the variable with the bad value. */
 struct vault_environment;
 must_use bool vault_settings_from_environment(struct vault_settings *settings,
                                               char *(*get)(const char *name),
                                               struct vault_environment **kept, struct failure *why);
 struct vault_environment *vault_environment_free(struct vault_environment *kept); /* returns NULL */
 
-/* ---- life ----------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
-/* `http` must outlive the client. NULL with `why`: settings that make no sense, out of memory. Sends
- * nothing yet. */
+/* `http` must outlive the client. NULL with `why`: settings that make no sense, out of memory.
+ * Sends nothing yet. */
 struct vault_client *vault_client_open(struct http *http, const struct vault_settings *settings,
                                        struct failure *why);
-/* Ends what is in flight with CANCELED. A token the client obtained by logging in is revoked, with at most
- * `grace_ms` spent on it; a token given to it never is. `closed` (may be NULL) runs last. */
-void vault_client_close(struct vault_client *client, uint32_t grace_ms, void (*closed)(void *context),
-                        void *context);
+/* Ends what is in flight with CANCELED. A token the client obtained by logging in is revoked, with
+ * at most `grace_ms` spent on it; a token given to it never is. `closed` (may be NULL) runs last.
+ */
+void vault_client_close(struct vault_client *client, uint32_t grace_ms,
+                        void (*closed)(void *context), void *context);
 /* "https://host:8200", without anything secret. Lives as long as the client. */
 const char *vault_client_address(const struct vault_client *client);
 
-/* ---- secrets (KV version 1 and 2, told apart by asking the server once per mount) ------------------ */
+/* ---- secrets (KV version 1 and 2, told apart by asking the server once per mount) ------------ */
 
-/* One key of a mount. `mount` "kv", `path` "team/app"; no leading or trailing slash, no empty segment, no
+/* One key of a mount. `mount` "kv", `path` "team/app"; no leading or trailing slash, no empty
+ * segment, no
  * "." or "..", no control character, well-formed UTF-8: anything else is INVALID. */
 struct vault_key {
     struct text mount, path;
 };
 
 struct vault_version {
-    int kv;                  /* 1 or 2 */
-    uint32_t version;        /* KV v2: 1 and up. KV v1 has none: 0 */
-    int64_t created_at;      /* of this version, ms; 0 for KV v1 */
-    int64_t created_ns;      /* its sub-millisecond rest, so that equal means equal */
-    int64_t key_created_at;  /* of the key, when known (metadata); 0 otherwise */
+    int kv;                 /* 1 or 2 */
+    uint32_t version;       /* KV v2: 1 and up. KV v1 has none: 0 */
+    int64_t created_at;     /* of this version, ms; 0 for KV v1 */
+    int64_t created_ns;     /* its sub-millisecond rest, so that equal means equal */
+    int64_t key_created_at; /* of the key, when known (metadata); 0 otherwise */
     int64_t key_created_ns;
     bool is_deleted, is_destroyed;
 };
 
-/* KV v2: GET metadata, no value travels. KV v1 has no metadata: `version` then has kv 1 and version 0.
- * A deleted or destroyed current version is a success with the flag set. A key without any version, or
- * none at all: NOT_FOUND. */
+/* KV v2: GET metadata, no value travels. KV v1 has no metadata: `version` then has kv 1 and version
+ * 0. A deleted or destroyed current version is a success with the flag set. A key without any
+ * version, or none at all: NOT_FOUND. */
 typedef void vault_metadata_done(const struct vault_version *version, const struct failure *failure,
                                  void *context);
-struct operation *vault_read_metadata(struct vault_client *client, struct vault_key key, unsigned lane,
-                                      vault_metadata_done *done, void *context);
+struct operation *vault_read_metadata(struct vault_client *client, struct vault_key key,
+                                      unsigned lane, vault_metadata_done *done, void *context);
 
 enum vault_field_state {
     VAULT_FIELD_PRESENT, /* a string: `value` holds it */
@@ -133,21 +141,21 @@ struct vault_field {
     const struct secret *value; /* only when PRESENT */
 };
 
-/* One field of one version; `version` 0 means the current one (always for KV v1). Deleted and destroyed
- * versions end with those kinds. */
+/* One field of one version; `version` 0 means the current one (always for KV v1). Deleted and
+ * destroyed versions end with those kinds. */
 typedef void vault_field_done(const struct vault_field *field, const struct failure *failure,
                               void *context);
-struct operation *vault_read_field(struct vault_client *client, struct vault_key key, struct text field,
-                                   uint32_t version, unsigned lane, vault_field_done *done,
-                                   void *context);
+struct operation *vault_read_field(struct vault_client *client, struct vault_key key,
+                                   struct text field, uint32_t version, unsigned lane,
+                                   vault_field_done *done, void *context);
 
-/* Sets one string field and keeps the others, with their JSON types, exactly as the server tells them.
- * KV v2 only, by check-and-set: `expected` is the version the caller's decision rests on (0: the key must not
- * exist) and, when `expected_created_at` is not 0, its created time too, since a deleted and recreated
- * key counts from 1 again. A field that already has this value is written all the same. Siblings are read
- * from version `expected`. CONFLICT: nothing was written by us. A lost answer is settled by reading
- * back: success if the next version holds the value, CONFLICT if it holds another, AMBIGUOUS if that
- * cannot be told. KV v1 has no check-and-set: INVALID. */
+/* Sets one string field and keeps the others, with their JSON types, exactly as the server tells
+ * them. KV v2 only, by check-and-set: `expected` is the version the caller's decision rests on (0:
+ * the key must not exist) and, when `expected_created_at` is not 0, its created time too, since a
+ * deleted and recreated key counts from 1 again. A field that already has this value is written all
+ * the same. Siblings are read from version `expected`. CONFLICT: nothing was written by us. A lost
+ * answer is settled by reading back: success if the next version holds the value, CONFLICT if it
+ * holds another, AMBIGUOUS if that cannot be told. KV v1 has no check-and-set: INVALID. */
 struct vault_write {
     struct vault_key key;
     struct text field;
@@ -161,7 +169,7 @@ typedef void vault_write_done(const struct vault_version *version, const struct 
 struct operation *vault_write_field(struct vault_client *client, const struct vault_write *write,
                                     unsigned lane, vault_write_done *done, void *context);
 
-/* ---- rights --------------------------------------------------------------------------------------- */
+/* ---- rights ---------------------------------------------------------------------------------- */
 
 /* May this token read and update (or create) the data of `key`, and read its metadata? Asked with
  * sys/capabilities-self; never tried out. */
