@@ -130,6 +130,13 @@ static const char *daemon_socket(const struct config *config)
     return NULL;
 }
 
+bool session_daemon_runs(const struct config *config)
+{
+    const char *socket = daemon_socket(config);
+
+    return socket && api_client_probe(socket);
+}
+
 static bool ask_daemon(struct session *session, const char *socket, const char *method,
                        const char *path, const char *body)
 {

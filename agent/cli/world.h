@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The agent and everything it stands on, built from a configuration. Only agent/main.c knows how to build one, so that
- * the commands know neither Vault nor Azure. */
+/* The agent and everything it stands on, built from a configuration. Only agent/main.c knows how to
+ * build one, so that the commands know neither Vault nor Azure. */
 #ifndef AGENT_CLI_WORLD_H
 #define AGENT_CLI_WORLD_H
 
@@ -26,10 +26,10 @@ struct world_settings {
 };
 
 struct world_maker {
-    /* `ready` by the promise of base/operation.h; after its failure the world must still be closed. NULL with `why`:
-     * nothing was opened. */
-    struct world *(*open)(const struct world_settings *settings, operation_done *ready, void *context,
-                          struct failure *why);
+    /* `ready` by the promise of base/operation.h; after its failure the world must still be closed.
+     * NULL with `why`: nothing was opened. */
+    struct world *(*open)(const struct world_settings *settings, operation_done *ready,
+                          void *context, struct failure *why);
     struct agent *(*agent)(struct world *world);
     /* One sentence where the state could not be opened and is not needed; NULL otherwise. */
     const char *(*warning)(struct world *world);
