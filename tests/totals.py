@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Adds up what "meson test" left in build directories: totals.py DIRECTORY...
+"""Adds up what "meson test" left in build directories: totals.py DIRECTORY..., or --self-test.
 
 Counts test cases, not programs: the "ok" and "not ok" lines of those that speak TAP. A program that failed
 without such a line (a crash, a leak found at its end, a time-out) counts as one failure, so that nothing
@@ -30,6 +30,22 @@ def cases_of(program):
     return counts
 
 
+def self_test():
+    table = [
+        ("OK", "ok 1 - a\nok 2 - b\n1..2", [2, 0, 0]),
+        ("OK", None, [1, 0, 0]),
+        ("OK", "1..2\nok 1 - a # SKIP no server\nok 2 - b", [1, 0, 1]),
+        ("SKIP", "1..0 # SKIP no server", [0, 0, 1]),
+        ("ERROR", "not ok 1 - a\nok 2 - b\n1..2", [1, 1, 0]),
+        ("ERROR", "ok 1 - a\n1..1", [1, 1, 0]),  # a leak, told at the end
+        ("FAIL", None, [0, 1, 0]),
+        ("TIMEOUT", "1..9\nok 1 - a", [1, 1, 0]),
+    ]
+    wrong = [row for row in table if cases_of({"result": row[0], "stdout": row[1]}) != row[2]]
+    print(wrong or "counted right")
+    return 1 if wrong else 0
+
+
 def main(directories):
     totals = [0, 0, 0]
     for directory in directories:
@@ -49,4 +65,4 @@ def main(directories):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(self_test() if sys.argv[1:] == ["--self-test"] else main(sys.argv[1:]))
