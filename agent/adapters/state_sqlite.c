@@ -47,8 +47,7 @@ struct sqlite_store {
     void *closed_context;
 };
 
-/* ---- in the thread -----------------------------------------------------------------------------
- */
+/* ---- in the thread ------------------------------------------------------------------------- */
 
 static bool is_commit_to_do(const struct job *job)
 {
@@ -73,7 +72,7 @@ static struct job *write_group(struct state_file *file, struct job *first)
     if (is_going)
         is_going = state_file_end(file, &why);
     for (end = first; is_commit_to_do(end); end = TAILQ_NEXT(end, link))
-        if (!is_going && !end->failure.kind)
+        if (!is_going) /* also what conflicted, perhaps with one of these */
             end->failure = why;
     return end;
 }
@@ -102,8 +101,7 @@ static void on_close_work(uv_work_t *work)
     state_file_clear(&store->file);
 }
 
-/* ---- on the loop -------------------------------------------------------------------------------
- */
+/* ---- on the loop --------------------------------------------------------------------------- */
 
 static void job_move(struct job *job, struct jobs *home)
 {

@@ -20,19 +20,7 @@ static const char *const tables[RECORD_KINDS] = {
     [RECORD_AUDIT] = "audit",
 };
 
-/* ---- failures ----------------------------------------------------------------------------------
- */
-
-static void close_connection(struct state_file *file)
-{
-    for (size_t kind = 0; kind < RECORD_KINDS; kind++)
-        for (size_t i = 0; i < STATE_STATEMENTS; i++) {
-            sqlite3_finalize(file->statements[kind][i]);
-            file->statements[kind][i] = NULL;
-        }
-    sqlite3_close(file->db);
-    file->db = NULL;
-}
+/* ---- failures ------------------------------------------------------------------------------ */
 
 /* SQLite calls some of these an input/output error. */
 static int plain_code(int code, int system_errno)
@@ -75,31 +63,26 @@ static bool explain(const struct state_file *file, const char *verb, int code, i
                        advice);
 }
 
-/* A connection over a full or read-only disk can still read, a new one could not. */
-static bool is_worth_reopening(int plain)
+/* SQLite keeps no reason when it is the commit itself that fails: then it is what the last system
+ * call of this thread left (state_file_ready() begins with none). */
+static int cause_of(const struct state_file *file, int code, int last_errno)
 {
-    return plain == SQLITE_IOERR || plain == SQLITE_CORRUPT || plain == SQLITE_NOTADB ||
-           plain == SQLITE_CANTOPEN;
+    int kept = sqlite3_system_errno(file->db);
+
+    if ((code & 0xff) == SQLITE_IOERR)
+        return last_errno ? last_errno : kept;
+    return (code & 0xff) == SQLITE_CANTOPEN ? kept : 0;
 }
 
 bool state_file_failed(struct state_file *file, const char *verb, int code, struct failure *why)
 {
-    int primary = code & 0xff;
-    bool is_of_system = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
-    int system_errno = is_of_system && file->db ? sqlite3_system_errno(file->db) : 0;
-
-    explain(file, verb, code, system_errno, why);
-    if (!file->db)
-        return false;
-    if (is_worth_reopening(plain_code(code, system_errno)))
-        close_connection(file);
-    else if (!sqlite3_get_autocommit(file->db))
+    explain(file, verb, code, cause_of(file, code, errno), why);
+    if (!sqlite3_get_autocommit(file->db))
         sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL);
     return false;
 }
 
-/* ---- statements --------------------------------------------------------------------------------
- */
+/* ---- statements ---------------------------------------------------------------------------- */
 
 bool state_file_run(struct state_file *file, const char *sql, struct failure *why)
 {
@@ -156,8 +139,7 @@ sqlite3_stmt *state_file_statement(struct state_file *file, enum record_kind kin
     return *prepared;
 }
 
-/* ---- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 static int number_of(sqlite3 *db, const char *sql, int64_t *ret)
 {
@@ -250,26 +232,21 @@ static bool connect(struct state_file *file, struct failure *why)
         sqlite3_open_v2(file->path, &file->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
-    if (code != SQLITE_OK) {
-        state_file_failed(file, "open", code, why);
-        close_connection(file);
-        return false;
-    }
+    if (!file->db)
+        return failure_out_of_memory(why);
+    if (code != SQLITE_OK)
+        return state_file_failed(file, "open", code, why);
     /* SQLite opens what it may not write for reading only, and says nothing. */
     if (sqlite3_db_readonly(file->db, "main") == 1)
-        state_file_failed(file, "write", SQLITE_READONLY, why);
-    else if (configure(file, why) && settle_schema(file, why))
-        return true;
-    close_connection(file);
-    return false;
+        return state_file_failed(file, "write", SQLITE_READONLY, why);
+    return configure(file, why) && settle_schema(file, why);
 }
 
 bool state_file_ready(struct state_file *file, struct failure *why)
 {
     int is_moved = 0;
 
-    if (!file->db && !connect(file, why))
-        return false;
+    errno = 0;
     sqlite3_file_control(file->db, "main", SQLITE_FCNTL_HAS_MOVED, &is_moved);
     if (is_moved)
         return failure_set(why, FAILURE_INTERNAL,
@@ -305,7 +282,7 @@ bool state_file_init(struct state_file *file, const char *path, struct failure *
     *file = (struct state_file){.path = text_copy(text_of(path))};
     if (!file->path)
         return failure_out_of_memory(why);
-    if (make_file(path, why) && state_file_ready(file, why))
+    if (make_file(path, why) && connect(file, why))
         return true;
     state_file_clear(file);
     return false;
@@ -313,7 +290,10 @@ bool state_file_init(struct state_file *file, const char *path, struct failure *
 
 void state_file_clear(struct state_file *file)
 {
-    close_connection(file);
+    for (size_t kind = 0; kind < RECORD_KINDS; kind++)
+        for (size_t i = 0; i < STATE_STATEMENTS; i++)
+            sqlite3_finalize(file->statements[kind][i]);
+    sqlite3_close(file->db);
     free(file->path);
-    file->path = NULL;
+    *file = (struct state_file){0};
 }

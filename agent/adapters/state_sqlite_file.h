@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file behind state_sqlite.h, synchronous, for one thread at a time.
  *
- * A failure of the disk closes the connection; the next call opens it again. So what a person
- * repairs (space, permissions, a mount) works again without a restart. A file that was moved away
- * is never made anew: the record of used approvals would be lost with it. */
+ * The connection outlives every failure: over a full or read-only disk it can still read, where a
+ * new one could not be opened, and it writes again when the disk is well. A file that was moved
+ * away is never made anew while we run: the record of used approvals would be lost with it. */
 #ifndef AGENT_ADAPTERS_STATE_SQLITE_FILE_H
 #define AGENT_ADAPTERS_STATE_SQLITE_FILE_H
 
@@ -27,7 +27,7 @@ enum state_statement {
 
 struct state_file {
     char *path;
-    sqlite3 *db;                                              /* NULL: to be opened again */
+    sqlite3 *db;
     sqlite3_stmt *statements[RECORD_KINDS][STATE_STATEMENTS]; /* prepared when first needed */
 };
 
@@ -55,18 +55,18 @@ must_use bool state_file_read(struct state_file *file, const struct record_query
                               struct state_rows *rows, struct failure *why);
 void state_rows_clear(struct state_rows *rows);
 
-/* ---- for the parts of this adapter ---- */
+/* ---- for the parts of this adapter --------------------------------------------------------- */
 
-/* Opens when it is not open. */
+/* Before each use: is the file still where it was? */
 must_use bool state_file_ready(struct state_file *file, struct failure *why);
-/* Says what SQLite said, as a sentence; closes the file when that may help. Returns false. */
+/* Says what SQLite said, as a sentence, and ends the transaction. Returns false. */
 bool state_file_failed(struct state_file *file, const char *verb, int code, struct failure *why);
 /* NULL with the failure set. */
 sqlite3_stmt *state_file_statement(struct state_file *file, enum record_kind kind,
                                    unsigned statement, struct failure *why);
 must_use bool state_file_run(struct state_file *file, const char *sql, struct failure *why);
 
-/* ---- one process at a time (state_sqlite_lock.c) ---- */
+/* ---- one process at a time (state_sqlite_lock.c) ------------------------------------------- */
 
 /* Takes the lock file beside `path`; `fd` is -1 when not held. */
 must_use bool state_lock_take(const char *path, int *fd, struct failure *why);
