@@ -55,6 +55,13 @@ class Control(lab_support.LabCase):
             self.assertNotIn(secret.encode(), body)
 
 
+    def test_alerts_that_were_posted_are_shown_in_order(self):
+        for number in (1, 2):
+            self.assertLess(self.lab.control("POST", "/alerts", {"number": number}).status, 300)
+        self.assertEqual(self.lab.control("GET", "/alerts").json(), {"alerts": [{"number": 1}, {"number": 2}]})
+        self.assertEqual(self.lab.control("POST", "/alerts", "not json").status, 400)
+
+
 class Faults(lab_support.LabCase):
     def test_status_for_a_number_of_times_with_retry_after(self):
         self.lab.fault(target="arm", kind="status", status=429, retry_after=2, times=2, path="*/listKeys")
