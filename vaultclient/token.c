@@ -130,11 +130,11 @@ static void on_renewed(const struct http_answer *answer, const struct failure *f
     struct vault_client *client = context;
     struct token *token = &client->token;
     uint64_t lease_ms = answer ? vault_wire_renewed_ms(answer->status, answer->body) : 0;
-    bool is_temporary =
-        failure ? failure->kind != FAILURE_CANCELED : answer->status == 429 || answer->status > 500;
+    bool is_temporary = failure || answer->status == 429 || answer->status > 500;
 
     token->renewal = NULL;
-    if (client->is_closing || !token->value || token->login)
+    /* Canceled: the token it was for is gone. */
+    if ((failure && failure->kind == FAILURE_CANCELED) || !token->value || token->login)
         return;
     if (lease_ms) {
         token->renewal_faults = 0;

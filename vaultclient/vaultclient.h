@@ -105,8 +105,7 @@ const char *vault_client_address(const struct vault_client *client);
 /* ---- secrets (KV version 1 and 2, told apart by asking the server once per mount) ------------ */
 
 /* One key of a mount. `mount` "kv", `path` "team/app"; no leading or trailing slash, no empty
- * segment, no
- * "." or "..", no control character, well-formed UTF-8: anything else is INVALID. */
+ * segment, no "." or "..", no control character, well-formed UTF-8: anything else is INVALID. */
 struct vault_key {
     struct text mount, path;
 };

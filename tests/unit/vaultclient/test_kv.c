@@ -2,7 +2,9 @@
 /* Reads and writes against a server that answers as it should, and as it should not. */
 #include "tests/unit/vaultclient/scene.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define READ  "GET /v1/kv/data/a"
 #define WRITE "POST /v1/kv/data/a"
@@ -79,6 +81,64 @@ TEST(the_mount_is_asked_once_for_many_and_remembered)
     expect_kind(&outcomes[0], FAILURE_NONE, "");
     assert_int_equal(scene_count(scene, "GET " MOUNT_PATH), 1);
     assert_int_equal(scene_count(scene, READ), 21);
+    scene_close(scene);
+}
+
+TEST(a_server_behind_a_unix_socket_is_reached)
+{
+    char path[64], address[80];
+    struct loopback_settings where = {.unix_path = path};
+    struct scene *scene = scene_open();
+    struct secret *token = secret_new(TEXT("s.given"));
+    struct vault_settings settings = {.address = address, .auth.token.value = token};
+    struct loopback *server;
+    struct vault_outcome outcome;
+    struct failure why;
+
+    snprintf(path, sizeof path, "/tmp/keydrift-vault-%d.sock", (int)getpid());
+    snprintf(address, sizeof address, "unix://%s", path);
+    server = loopback_open(&scene->loop, &where);
+    LOOPBACK_SCRIPT(server, LOOKUP_PATH, LOOKUP_OK);
+    LOOPBACK_SCRIPT(server, MOUNT_PATH, MOUNT_V2);
+    LOOPBACK_SCRIPT(server, "/v1/kv/data/a", DATA("{\"k\":\"v\"}", "3"));
+    scene->client = vault_client_open(scene->http, &settings, &why);
+    assert_non_null(scene->client);
+    outcome = read_a(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_string_equal(outcome.value, "v");
+    secret_free(token);
+    loopback_close(server);
+    scene_close(scene);
+    unlink(path);
+}
+
+TEST(settings_that_make_no_sense_are_refused)
+{
+    struct scene *scene = scene_open();
+    struct secret *token = secret_new(TEXT("s.given"));
+    const struct vault_settings bad[] = {
+        {.address = "https://127.0.0.1:1"},
+        {.address = "https://user:pw@127.0.0.1:1", .auth.token.value = token},
+        {.address = "http://vault.example:8200", .auth.token.value = token},
+        {.address = "127.0.0.1:1", .auth.token.value = token},
+        {.address = "https://127.0.0.1:1", .client_cert_file = "x", .auth.token.value = token},
+        {.address = "https://127.0.0.1:1", .ca_file = "/nonexistent", .auth.token.value = token},
+        {.address = "https://127.0.0.1:1", .namespace_path = "a//b", .auth.token.value = token},
+        {.address = "https://127.0.0.1:1", .auth.method = VAULT_AUTH_TOKEN_FILE},
+        {.address = "https://127.0.0.1:1", .auth.method = VAULT_AUTH_APPROLE},
+        {.address = "https://127.0.0.1:1",
+         .auth = {.method = VAULT_AUTH_APPROLE, .role_id.value = token, .mount = "../x"}},
+    };
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct failure why = {0};
+
+        if (vault_client_open(scene->http, &bad[i], &why))
+            fail_msg("case %zu was taken", i);
+        assert_true(why.kind != FAILURE_NONE && why.text[0]);
+        assert_null(strstr(why.text, "pw"));
+    }
+    secret_free(token);
     scene_close(scene);
 }
 
@@ -470,6 +530,8 @@ int main(void)
     return RUN(CASE(requests_carry_token_namespace_and_mark),
                CASE(paths_that_servers_misunderstand_never_reach_one),
                CASE(the_mount_is_asked_once_for_many_and_remembered),
+               CASE(a_server_behind_a_unix_socket_is_reached),
+               CASE(settings_that_make_no_sense_are_refused),
                CASE(a_web_page_is_told_for_what_it_is),
                CASE(broken_and_contradictory_json_is_refused),
                CASE(a_version_other_than_the_one_asked_for_is_refused),
