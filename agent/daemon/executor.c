@@ -55,7 +55,9 @@ void execution_end(struct execution *execution, enum plan_state state, const cha
 {
     struct agent *agent = execution->job.agent;
     struct binding *binding = execution->binding;
-    bool was_begun = execution->record->state == PLAN_EXECUTING;
+    struct plan_record *record = execution->record;
+    bool was_begun = record->state == PLAN_EXECUTING;
+    bool is_over = !agent->is_closing && state != PLAN_EXECUTING && state != PLAN_OPEN;
     char why[600], plan_id[PLAN_ID_SIZE];
     struct execution_outcome outcome = {.state = state, .why = why, .step = execution->step};
     va_list arguments;
@@ -68,16 +70,17 @@ void execution_end(struct execution *execution, enum plan_state state, const cha
              FIELD("step", execution_step_name(execution->step)),
              FIELD("state", plan_state_name(state)), FIELD("why", why));
     execution_release(execution);
-    if (!agent->is_closing && state != PLAN_EXECUTING && state != PLAN_OPEN) {
+    if (is_over) {
         store_end(execution, &outcome);
         if (was_begun)
             incident_on_repair(
                 agent, binding,
                 state == PLAN_NEEDS_HUMAN ? EVENT_REPAIR_FAILED : EVENT_REPAIR_SUCCEEDED, why);
-        plan_forget(agent, execution->record);
         watcher_check_soon(agent, binding, 0);
     }
     tell_waiters(execution, plan_id, &outcome);
+    if (is_over)
+        plan_forget(agent, record);
     secret_free(execution->key);
     job_end(&execution->job);
     free(execution);

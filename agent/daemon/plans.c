@@ -148,7 +148,20 @@ static bool same_change(const struct plan *a, const struct plan *b)
            copy_version_equal(&a->version, &b->version) && a->has_new == b->has_new &&
            (!a->has_new || fingerprint_equal(&a->new, &b->new)) &&
            fingerprint_equal(&a->slot_before, &b->slot_before) &&
-           text_equal(a->address, b->address) && text_equal(a->requester, b->requester);
+           text_equal(a->address, b->address);
+}
+
+/* Whoever asked first: an open plan that says the same is the same plan. */
+static struct plan_record *find_same(struct agent *agent, const struct binding *binding,
+                                     const struct plan *plan)
+{
+    struct plan_record *record;
+
+    TAILQ_FOREACH(record, &agent->plans, link)
+        if (record->binding == binding && record->state == PLAN_OPEN &&
+            record->plan.expires_at > agent_now(agent) && same_change(&record->plan, plan))
+            return record;
+    return NULL;
 }
 
 /* A rotation moves the copy to the other slot, which a pinned binding forbids. */
@@ -197,8 +210,8 @@ struct plan_record *plan_make(struct agent *agent, struct binding *binding, enum
                          binding->config->slot, why))
         return NULL;
     describe(agent, binding, &plan, requester);
-    record = plan_of_binding(agent, binding, action, PLAN_OPEN);
-    if (record && same_change(&record->plan, &plan) && record->plan.expires_at > agent_now(agent))
+    record = find_same(agent, binding, &plan);
+    if (record)
         return record;
     buffer_init(&canonical, CANONICAL_LIMIT);
     if (!plan_canonical(&plan, &canonical)) {
