@@ -54,17 +54,25 @@ json_t *document_source(const struct binding *binding)
     return json_pack("{s:s,s:s,s:o}", "kind", source->kind, "id", source->id, "slots", slots);
 }
 
-json_t *document_copy(const struct binding *binding)
+/* What scripts read from `check`: these members and no others. */
+static json_t *copy_document(const struct binding *binding)
 {
     const struct secret_copy *copy = binding->copy;
     const struct copy_fact *fact = &binding->copy_fact;
     bool is_present = fact->state == COPY_PRESENT;
 
-    return json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:o}", "address", copy->address, "mount",
-                     copy->mount, "path", copy->path, "field", copy->field, "version",
+    return json_pack("{s:s,s:s,s:s,s:s,s:o,s:o}", "address", copy->address, "mount", copy->mount,
+                     "path", copy->path, "field", copy->field, "version",
                      fact->version.number ? json_integer(fact->version.number) : json_null(),
-                     "written_at", json_of_instant(fact->version.created_at), "fingerprint",
-                     json_of_fingerprint(is_present ? &fact->value : NULL));
+                     "fingerprint", json_of_fingerprint(is_present ? &fact->value : NULL));
+}
+
+json_t *document_copy(const struct binding *binding)
+{
+    json_t *copy = copy_document(binding);
+
+    json_object_set_new(copy, "written_at", json_of_instant(binding->copy_fact.version.created_at));
+    return copy;
 }
 
 static json_t *in_sync_json(enum verdict verdict)
@@ -92,7 +100,7 @@ static json_t *binding_document(const struct binding *binding)
                              ? json_null()
                              : json_string(binding->source->slot_names[judgement->matched_slot]),
                          "why", json_of_text(buffer_text(&why)), "source", document_source(binding),
-                         "copy", document_copy(binding));
+                         "copy", copy_document(binding));
     buffer_clear(&why);
     return document;
 }
