@@ -19,7 +19,6 @@ static void show_who(struct buffer *out, const json_t *incident)
 
 static void show_callers(struct buffer *out, const json_t *incident)
 {
-    int64_t status = json_integer_at(incident, "callers.http_status", 0);
     struct text reason = json_text_at(incident, "callers.reason");
     struct buffer line;
 
@@ -27,8 +26,6 @@ static void show_callers(struct buffer *out, const json_t *incident)
         return;
     buffer_init(&line, 4096);
     buffer_printf(&line, "%.*s", TEXT_ARG(json_text_at(incident, "callers.result")));
-    if (status)
-        buffer_printf(&line, ", HTTP %lld", (long long)status);
     if (reason.size)
         buffer_printf(&line, ": %.*s", TEXT_ARG(reason));
     output_field(out, "callers", buffer_text(&line));
