@@ -75,11 +75,12 @@ json_t *document_copy(const struct binding *binding)
     return copy;
 }
 
+/* null where it is not known: careless readers take that for false, never for true. */
 static json_t *in_sync_json(enum verdict verdict)
 {
     int in_sync = verdict_in_sync(verdict);
 
-    return in_sync < 0 ? json_string("unknown") : json_boolean(in_sync);
+    return in_sync < 0 ? json_null() : json_boolean(in_sync);
 }
 
 static json_t *binding_document(const struct binding *binding)
