@@ -2,13 +2,19 @@
 /* The shapes several commands print. */
 #include "agent/cli/output.h"
 
-static const char *action_sentence(struct text action)
+static void plan_action(struct buffer *out, const json_t *plan)
 {
+    struct text action = json_text_at(plan, "action"), slot = json_text_at(plan, "slot");
+
     if (text_is(action, "write_back"))
-        return "write_back: write the key of the slot below to Vault";
-    if (text_is(action, "rotate"))
-        return "rotate: regenerate the slot below, then write its new key to Vault";
-    return NULL;
+        output_field_printf(out, "action", "write_back: write the source's %.*s key to Vault",
+                            TEXT_ARG(slot));
+    else if (text_is(action, "rotate"))
+        output_field_printf(out, "action",
+                            "rotate: regenerate the %.*s key, then write it to Vault",
+                            TEXT_ARG(slot));
+    else
+        output_field(out, "action", action);
 }
 
 void output_copy(struct buffer *out, const json_t *copy)
@@ -37,24 +43,24 @@ static void plan_change(struct buffer *out, const json_t *plan)
 
 void output_plan(struct buffer *out, const json_t *plan)
 {
-    const char *sentence = action_sentence(json_text_at(plan, "action"));
+    struct text state = json_text_at(plan, "state");
     struct text mount = json_text_at(plan, "copy.mount"), path = json_text_at(plan, "copy.path");
 
     output_field(out, "plan", json_text_at(plan, "plan_id"));
-    output_field(out, "action", sentence ? text_of(sentence) : json_text_at(plan, "action"));
+    plan_action(out, plan);
     output_field(out, "binding", json_text_at(plan, "binding"));
     output_field(out, "source", json_text_at(plan, "source"));
-    output_field(out, "slot", json_text_at(plan, "slot"));
     if (mount.size)
         output_field_printf(out, "copy", "%.*s in %.*s/%.*s at %.*s",
                             TEXT_ARG(json_text_at(plan, "copy.field")), TEXT_ARG(mount),
                             TEXT_ARG(path), TEXT_ARG(json_text_at(plan, "copy.address")));
-    plan_change(out, plan);
+    if (json_at(plan, "old"))
+        plan_change(out, plan);
     output_field(out, "asked for by", json_text_at(plan, "requester"));
     output_field(out, "made", json_text_at(plan, "created_at"));
     output_field(out, "expires", json_text_at(plan, "expires_at"));
-    output_field(out, "state", json_text_at(plan, "state"));
-    if (json_at(plan, "approvals"))
+    output_field(out, "state", state);
+    if (text_is(state, "open") || text_is(state, "waiting"))
         output_field_printf(out, "approvals", "%lld of %lld",
                             (long long)json_integer_at(plan, "approvals.have", 0),
                             (long long)json_integer_at(plan, "approvals.required", 0));

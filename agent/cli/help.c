@@ -140,8 +140,15 @@ static void option_lines(struct buffer *out, const char *title, const struct pop
 
 void help_usage(const struct command *command, struct buffer *out)
 {
-    buffer_printf(out, "usage: keydrift %s%s%s [OPTION]...\n", command->name,
-                  *command->arguments ? " " : "", command->arguments);
+    static const char start[] = "usage: keydrift ";
+    struct buffer words;
+
+    buffer_init(&words, 4096);
+    buffer_printf(&words, "%s%s%s [OPTION]...", command->name, *command->arguments ? " " : "",
+                  command->arguments);
+    buffer_append_string(out, start);
+    wrap(out, buffer_text(&words), sizeof(start) - 1);
+    buffer_clear(&words);
 }
 
 void help_command(const struct command *command, struct buffer *out)

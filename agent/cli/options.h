@@ -26,7 +26,7 @@ bool options_want_version(void);
 
 void help_all(struct buffer *out);
 void help_command(const struct command *command, struct buffer *out);
-void help_usage(const struct command *command, struct buffer *out); /* one line, with its newline */
+void help_usage(const struct command *command, struct buffer *out);
 
 const struct command *command_named(const char *name);
 

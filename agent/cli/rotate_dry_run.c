@@ -48,8 +48,7 @@ static void decide(struct rehearsal *rehearsal)
         snprintf(why, room,
                  "the binding pins a slot, and a rotation moves the copy to the other one");
     else if (!text_is(verdict, "match"))
-        snprintf(why, room,
-                 "the copy is %.*s, and a rotation starts from a copy that works: %.*s",
+        snprintf(why, room, "the copy is %.*s, and a rotation starts from a copy that works: %.*s",
                  TEXT_ARG(verdict), TEXT_ARG(json_text_at(rehearsal->facts, "why")));
     else if (!slot.size)
         snprintf(why, room, "the source has no other slot that could be regenerated safely");
@@ -70,8 +69,9 @@ static bool add_step(json_t *steps, const char *name, const char *format, ...)
     va_start(arguments, format);
     buffer_vprintf(&text, format, arguments);
     va_end(arguments);
-    is_added = json_array_append_new(steps, json_pack("{s:s,s:s%}", "step", name, "does",
-                                                      text.start ? text.start : "", text.size)) == 0;
+    is_added =
+        json_array_append_new(steps, json_pack("{s:s,s:s%}", "step", name, "does",
+                                               text.start ? text.start : "", text.size)) == 0;
     buffer_clear(&text);
     return is_added;
 }
@@ -87,8 +87,7 @@ static json_t *steps_of(const struct rehearsal *rehearsal)
     duration_format(rehearsal->config->rotation_confirm_ms, confirm);
     if (!slot.size || !steps)
         return steps;
-    add_step(steps, "preflight",
-             "read both sides again; ask Vault for the right to write%s",
+    add_step(steps, "preflight", "read both sides again; ask Vault for the right to write%s",
              has_probe ? "; call the endpoint with the present key" : "");
     add_step(steps, "locked", "record the approvals as used");
     add_step(steps, "regenerating", "regenerate the %.*s key, which Vault does not hold",
@@ -101,7 +100,10 @@ static json_t *steps_of(const struct rehearsal *rehearsal)
              "write the new key to Vault, only if version %lld is still the current one",
              (long long)json_integer_at(rehearsal->facts, "copy.version", 0));
     add_step(steps, "verifying", "read it back");
-    add_step(steps, "settling", "after %s, look at both sides once more", settle);
+    if (rehearsal->config->rotation_settle_ms)
+        add_step(steps, "settling", "after %s, look at both sides once more", settle);
+    else
+        add_step(steps, "settling", "look at both sides once more");
     return steps;
 }
 

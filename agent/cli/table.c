@@ -7,11 +7,42 @@
 #include <string.h>
 #include <unistd.h>
 
+/* ---- wrapping at spaces -----------------------------------------------------------------------
+ */
+
+static size_t on_chunk_size(const struct libscols_column *column, const char *data, void *unused)
+{
+    (void)column;
+    (void)unused;
+    return data ? strlen(data) : 0;
+}
+
+/* Ends `data` where the line is full, and returns what is left of it. */
+static char *on_next_chunk(const struct libscols_column *column, char *data, void *unused)
+{
+    size_t width = scols_column_get_width(column), cut;
+
+    (void)unused;
+    if (!data || !width || strlen(data) <= width)
+        return NULL;
+    for (cut = width; cut > 0 && data[cut] != ' '; cut--)
+        ;
+    if (cut > 0) {
+        data[cut] = '\0';
+        return data + cut + 1;
+    }
+    /* One long word: the line is cut by libsmartcols, which knows how wide each character is. */
+    return NULL;
+}
+
 static bool column_add(struct table *table, const char *heading, bool is_last, bool is_terminal)
 {
-    int flags = is_last && is_terminal ? SCOLS_FL_WRAP : 0;
+    bool wraps = is_last && is_terminal;
+    struct libscols_column *column =
+        scols_table_new_column(table->scols, heading, is_last ? 0.5 : 0, wraps ? SCOLS_FL_WRAP : 0);
 
-    return scols_table_new_column(table->scols, heading, is_last ? 0.5 : 0, flags) != NULL;
+    return column &&
+           (!wraps || scols_column_set_wrapfunc(column, on_chunk_size, on_next_chunk, NULL) == 0);
 }
 
 void table_begin(struct table *table, const struct cli *cli, const char *const *headings)
