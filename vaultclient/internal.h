@@ -4,6 +4,7 @@
  *   later.c        things to do on a later turn of the loop, behind one timer
  *   request.c      one request: wait for a token, send, follow one redirect, ask about a 403
  *   token.c        the token's life: who waits for it, when it is renewed, when we may log in again
+ *   account.c      what we log in with
  *   login.c        one log-in, whatever the method
  *   mount.c        which KV version a mount is, asked once for many
  *   call.c         what the public operations on a key share
@@ -129,7 +130,7 @@ void vault_token_logged_in(struct vault_client *client, const struct wire_token 
 void vault_token_login_failed(struct vault_client *client, bool is_refusal,
                               const struct failure *failure);
 
-/* ---- login.c --------------------------------------------------------------------------------- */
+/* ---- account.c ------------------------------------------------------------------------------- */
 
 /* What the client logs in with: its own copies of `struct vault_auth`. */
 struct credential {
@@ -150,8 +151,14 @@ struct account {
 must_use bool vault_account_init(struct account *account, const struct vault_auth *auth,
                                  struct failure *why);
 void vault_account_clear(struct account *account);
+/* The value, or what its file holds now, fit for a header; `what` names it. */
+must_use struct secret *vault_credential_read(const struct credential *credential, const char *what,
+                                              struct failure *why);
+bool vault_credential_is_set(const struct credential *credential);
 /* Has a file with a credential changed since a log-in was refused? */
 bool vault_account_has_news(const struct account *account);
+/* ---- login.c --------------------------------------------------------------------------------- */
+
 /* False with `why` when it cannot even begin: nothing is called then. */
 must_use bool vault_login_start(struct vault_client *client, struct failure *why);
 
@@ -175,6 +182,8 @@ struct mount_wait {
     void (*done)(struct mount_wait *wait, int kv, const struct failure *failure);
 };
 
+/* What is known already: 1, 2, or 0. */
+int vault_mount_version(struct vault_client *client, struct text name);
 /* Tells later which KV version it is; asks anew when `is_fresh`, else only when it is not known
  * yet. False: out of memory, and nothing will be told. */
 must_use bool vault_mount_learn(struct vault_client *client, struct text name, bool is_fresh,
@@ -197,7 +206,7 @@ struct call {
     struct request *request;
     uint64_t deadline;
     unsigned lane;
-    bool is_canceled;
+    bool is_canceled, is_starting;
     struct vault_key key; /* the call's own copies */
     struct text field;
     int kv;

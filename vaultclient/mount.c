@@ -15,6 +15,13 @@ static struct mount *find(struct vault_client *client, struct text name)
     return NULL;
 }
 
+int vault_mount_version(struct vault_client *client, struct text name)
+{
+    const struct mount *mount = find(client, name);
+
+    return mount ? mount->kv : 0;
+}
+
 static struct mount *find_or_add(struct vault_client *client, struct text name)
 {
     struct mount *mount = find(client, name);
