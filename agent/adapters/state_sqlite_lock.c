@@ -26,20 +26,25 @@ static bool refuse(int fd, const char *path, struct failure *why)
                        "another keydrift is executing a plan on %s: wait for it", path);
 }
 
-static bool lock_file(int fd, const char *path, struct failure *why)
+/* Best effort: a full disk must keep nobody from locking. */
+static void write_pid(int fd)
 {
     char pid[16];
     int size = snprintf(pid, sizeof(pid), "%d", (int)getpid());
 
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno == EWOULDBLOCK)
-            return refuse(fd, path, why);
-        return failure_set(why, FAILURE_INTERNAL, "cannot lock %s.lock: %s", path, strerror(errno));
-    }
-    /* A full disk must not keep anybody from locking. */
-    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)size, 0) < 0)
+    if (ftruncate(fd, 0) == 0 && pwrite(fd, pid, (size_t)size, 0) != size)
+        (void)!ftruncate(fd, 0);
+}
+
+static bool lock_file(int fd, const char *path, struct failure *why)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        write_pid(fd);
         return true;
-    return true;
+    }
+    if (errno == EWOULDBLOCK)
+        return refuse(fd, path, why);
+    return failure_set(why, FAILURE_INTERNAL, "cannot lock %s.lock: %s", path, strerror(errno));
 }
 
 bool state_lock_take(const char *path, int *fd, struct failure *why)
@@ -68,8 +73,7 @@ void state_lock_release(int *fd)
     if (*fd < 0)
         return;
     /* Not our pid any more; the file itself stays, as others may have it open. */
-    if (ftruncate(*fd, 0) == 0)
-        flock(*fd, LOCK_UN);
+    (void)!ftruncate(*fd, 0);
     close(*fd);
     *fd = -1;
 }

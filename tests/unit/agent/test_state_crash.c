@@ -191,7 +191,7 @@ TEST(every_acknowledged_commit_survives_kill_9_and_none_is_there_in_part)
 
     place_make(&place);
     for (int round = 0; round < 5; round++) {
-        char name[8];
+        char name[16];
         struct child child;
 
         snprintf(name, sizeof(name), "r%d", round);
