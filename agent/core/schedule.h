@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is due when: a heap of due times with spread phases and jitter, and token buckets for upstreams.
+/* Who is due when: a heap of due times with spread phases and jitter.
  * Virtual time: the caller says what time it is. Owns only what schedule_init() is given. */
 #ifndef AGENT_CORE_SCHEDULE_H
 #define AGENT_CORE_SCHEDULE_H
@@ -33,15 +33,5 @@ struct schedule_entry *schedule_first(const struct schedule *schedule);
 int64_t schedule_phase(size_t index, size_t count, uint64_t interval_ms, int64_t now);
 /* The next: interval +- 10 %, `random` any 32 bits. */
 int64_t schedule_next(uint64_t interval_ms, int64_t now, uint32_t random);
-
-struct token_bucket {
-    double tokens, burst, per_second;
-    int64_t at;
-};
-void token_bucket_init(struct token_bucket *bucket, double per_second, double burst, int64_t now);
-/* 0: taken. Otherwise nothing was taken, and so many ms to wait. */
-uint64_t token_bucket_take(struct token_bucket *bucket, int64_t now);
-/* The other side asked for silence until then. */
-void token_bucket_pause(struct token_bucket *bucket, int64_t until);
 
 #endif

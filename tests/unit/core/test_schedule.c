@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The heap against a plain search, phases and jitter at their ends, token buckets in virtual time.
- */
+/* The heap against a plain search, phases and jitter at their ends. */
 #include "agent/core/schedule.h"
 #include "tests/support/test.h"
 
@@ -121,99 +120,6 @@ TEST(the_next_check_is_never_now)
     assert_int_equal(schedule_next(60000, INT64_MAX - 5, 0), INT64_MAX);
 }
 
-/* ---- token buckets
- * --------------------------------------------------------------------------------- */
-
-TEST(a_bucket_gives_its_burst_and_then_its_rate)
-{
-    struct token_bucket bucket;
-
-    token_bucket_init(&bucket, 10, 3, 1000);
-    for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(token_bucket_take(&bucket, 1000), 0);
-    assert_int_equal(token_bucket_take(&bucket, 1000), 100);
-    assert_int_equal(token_bucket_take(&bucket, 1050), 50);
-    assert_int_equal(token_bucket_take(&bucket, 1099), 1);
-    assert_int_equal(token_bucket_take(&bucket, 1100), 0);
-    assert_int_equal(token_bucket_take(&bucket, 1100), 100);
-}
-
-TEST(a_bucket_holds_no_more_than_its_burst)
-{
-    struct token_bucket bucket;
-
-    token_bucket_init(&bucket, 10, 3, 0);
-    for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(token_bucket_take(&bucket, 1000000), 0);
-    assert_int_not_equal(token_bucket_take(&bucket, 1000000), 0);
-}
-
-TEST(whoever_waits_as_long_as_told_gets_a_token)
-{
-    static const double rates[] = {0.1, 0.3, 1, 3, 7, 10, 33.3, 999};
-
-    for (size_t i = 0; i < sizeof(rates) / sizeof(*rates); i++) {
-        struct token_bucket bucket;
-        int64_t now = 12345;
-
-        token_bucket_init(&bucket, rates[i], 1, now);
-        for (unsigned turn = 0; turn < 1000; turn++) {
-            uint64_t wait = token_bucket_take(&bucket, now);
-
-            if (!wait)
-                continue;
-            now += (int64_t)wait;
-            assert_int_equal(token_bucket_take(&bucket, now), 0);
-        }
-    }
-}
-
-TEST(a_bucket_keeps_its_rate_over_a_long_time)
-{
-    struct token_bucket bucket;
-    unsigned taken = 0;
-
-    token_bucket_init(&bucket, 10, 5, 0);
-    for (int64_t now = 0; now < 100000; now++)
-        taken += token_bucket_take(&bucket, now) == 0;
-    assert_in_range(taken, 1000, 1005);
-}
-
-TEST(a_paused_bucket_is_silent_until_then_and_gives_one)
-{
-    struct token_bucket bucket;
-
-    token_bucket_init(&bucket, 10, 3, 1000);
-    token_bucket_pause(&bucket, 3000);
-    assert_int_equal(token_bucket_take(&bucket, 1000), 2000);
-    assert_int_equal(token_bucket_take(&bucket, 2999), 1);
-    assert_int_equal(token_bucket_take(&bucket, 3000), 0);
-    assert_int_equal(token_bucket_take(&bucket, 3000), 100);
-}
-
-TEST(a_pause_is_never_shortened_and_gives_no_tokens)
-{
-    struct token_bucket bucket;
-
-    token_bucket_init(&bucket, 10, 1, 1000);
-    assert_int_equal(token_bucket_take(&bucket, 1000), 0);
-    token_bucket_pause(&bucket, 3000);
-    token_bucket_pause(&bucket, 2000);
-    assert_int_equal(token_bucket_take(&bucket, 1000), 2100);
-    assert_int_equal(token_bucket_take(&bucket, 3000), 100);
-    assert_int_equal(token_bucket_take(&bucket, 3100), 0);
-}
-
-TEST(a_bucket_without_a_rate_gives_its_burst_and_a_wait_that_ends)
-{
-    struct token_bucket bucket;
-
-    token_bucket_init(&bucket, 0, 0, 0);
-    assert_int_equal(token_bucket_take(&bucket, 0), 0);
-    assert_int_equal(token_bucket_take(&bucket, 0), 86400000);
-    assert_int_equal(token_bucket_take(&bucket, INT64_MAX / 2), 86400000);
-}
-
 int main(void)
 {
     return RUN(CASE(the_first_is_always_the_earliest),
@@ -221,11 +127,5 @@ int main(void)
                CASE(removing_what_is_not_in_changes_nothing),
                CASE(phases_are_spread_evenly_over_the_interval),
                CASE(the_next_check_comes_within_a_tenth_of_the_interval),
-               CASE(the_next_check_is_never_now), CASE(a_bucket_gives_its_burst_and_then_its_rate),
-               CASE(a_bucket_holds_no_more_than_its_burst),
-               CASE(whoever_waits_as_long_as_told_gets_a_token),
-               CASE(a_bucket_keeps_its_rate_over_a_long_time),
-               CASE(a_paused_bucket_is_silent_until_then_and_gives_one),
-               CASE(a_pause_is_never_shortened_and_gives_no_tokens),
-               CASE(a_bucket_without_a_rate_gives_its_burst_and_a_wait_that_ends));
+               CASE(the_next_check_is_never_now));
 }
