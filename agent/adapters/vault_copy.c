@@ -1,76 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A read is one or two questions: which version is there, and, when that is not the one we know,
- * what does it hold? Both must speak of the same version. What contradicts itself, or is older than
- * what was seen before, is asked once more and then refused: it comes from a replica that lags. */
-#include "agent/adapters/vault_copy.h"
+/* The copy's life, and the two operations that are one question each: writing and rights. */
+#include "agent/adapters/vault_copy_internal.h"
 
 #include "base/buffer.h"
 
-#include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
-struct vault_copy {
-    struct secret_copy port; /* first */
-    struct vault_client *client;
-    struct fingerprinter *fingerprinter;
-    unsigned lane;
-    unsigned in_flight;
-    /* What the last read found; UNKNOWN: nothing yet. `value` belongs to a PRESENT one. */
-    enum copy_state state;
-    struct copy_version version;
-    struct fingerprint value;
-    /* The newest version ever seen here: nothing older is news. */
-    struct copy_version newest;
-    bool newest_is_destroyed;
-    bool is_kv1;
-    bool is_no_string; /* of NO_FIELD */
-};
-/* There is one per binding, and bindings may be many. */
-static_assert(sizeof(struct vault_copy) < 200, "a copy must stay small");
-
-static const char no_string[] = "it is there, but not a string";
-
-static struct vault_key key_of(const struct vault_copy *copy)
+struct vault_key vault_copy_key(const struct vault_copy *copy)
 {
     return (struct vault_key){text_of(copy->port.mount), text_of(copy->port.path)};
 }
 
-static struct copy_version version_of(const struct vault_version *version)
+struct copy_version vault_copy_version(const struct vault_version *version)
 {
     return (struct copy_version){version->version, version->created_at, version->created_ns};
 }
 
-static int64_t now_ms(void)
+void vault_copy_note_newest(struct vault_copy *copy, const struct copy_version *version,
+                            bool is_destroyed)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    if (!version->number || copy_version_is_older(version, &copy->newest))
+        return;
+    copy->newest = *version;
+    copy->newest_is_destroyed = is_destroyed;
 }
 
 /* ---- operations ---- */
 
-/* What the three operations have in common. `under_way` is NULL only inside our own callbacks. */
-struct errand {
-    struct operation operation; /* first */
-    struct vault_copy *copy;
-    struct operation *under_way;
-    bool is_canceled;
-    void *context;
-};
-
 static void on_cancel(struct operation *operation)
 {
-    struct errand *errand = (struct errand *)operation;
+    struct vault_errand *errand = (struct vault_errand *)operation;
 
     errand->is_canceled = true;
     operation_cancel(errand->under_way);
 }
 
-static void *errand_new(struct secret_copy *self, size_t size, void *context)
+void *vault_errand_new(struct secret_copy *self, size_t size, void *context)
 {
-    struct errand *errand = calloc(1, size);
+    struct vault_errand *errand = calloc(1, size);
 
     if (!errand)
         return NULL;
@@ -80,8 +47,7 @@ static void *errand_new(struct secret_copy *self, size_t size, void *context)
     return errand;
 }
 
-/* Counts it, or frees it when it could not be started. */
-static struct operation *errand_started(struct errand *errand)
+struct operation *vault_errand_started(struct vault_errand *errand)
 {
     if (!errand->under_way) {
         free(errand);
@@ -91,248 +57,10 @@ static struct operation *errand_started(struct errand *errand)
     return &errand->operation;
 }
 
-/* ---- read ---- */
-
-struct reading {
-    struct errand errand; /* first */
-    bool is_decisive;
-    bool is_second_go;
-    struct vault_version seen; /* by the metadata */
-    copy_read_done *done;
-};
-
-static bool ask_metadata(struct reading *reading);
-
-static void end(struct reading *reading, const struct copy_fact *fact, const struct secret *value,
-                const struct failure *failure)
-{
-    reading->errand.copy->in_flight--;
-    reading->done(failure ? NULL : fact, failure ? NULL : value, failure, reading->errand.context);
-    free(reading);
-}
-
-static void fail(struct reading *reading, const struct failure *failure)
-{
-    struct failure canceled;
-
-    if (reading->errand.is_canceled) {
-        failure_set(&canceled, FAILURE_CANCELED, "canceled");
-        failure = &canceled;
-    }
-    end(reading, NULL, NULL, failure);
-}
-
-static void fail_out_of_memory(struct reading *reading)
-{
-    struct failure why;
-
-    failure_out_of_memory(&why);
-    fail(reading, &why);
-}
-
-static void remember(struct vault_copy *copy, const struct copy_fact *fact)
-{
-    copy->state = fact->state;
-    copy->version = fact->version;
-    copy->value = fact->value;
-    copy->is_no_string = fact->why != NULL;
-    if (!fact->version.number)
-        return;
-    copy->newest = fact->version;
-    copy->newest_is_destroyed = fact->state == COPY_DESTROYED;
-}
-
-/* A destroyed version stays destroyed, so one that is back is an old picture of it. */
-static bool is_stale(const struct vault_copy *copy, const struct copy_version *version,
-                     bool is_destroyed)
-{
-    if (copy_version_is_older(version, &copy->newest))
-        return true;
-    return copy->newest_is_destroyed && !is_destroyed && copy_version_equal(version, &copy->newest);
-}
-
-static void refuse_stale(struct reading *reading, const struct copy_version *version)
-{
-    const struct vault_copy *copy = reading->errand.copy;
-    struct failure why;
-
-    failure_set(&why, FAILURE_REMOTE,
-                "vault %s: %s/%s: a stale replica answered: it told version %u after version %u "
-                "had been seen",
-                copy->port.address, copy->port.mount, copy->port.path, version->number,
-                copy->newest.number);
-    fail(reading, &why);
-}
-
-/* What a replica says again is refused in the end; what merely changed meanwhile is right by then.
- */
-static void refuse_contradiction(struct reading *reading, const char *what)
-{
-    const struct vault_copy *copy = reading->errand.copy;
-    struct failure why;
-
-    if (!reading->is_second_go && !reading->errand.is_canceled) {
-        reading->is_second_go = true;
-        if (!ask_metadata(reading))
-            fail_out_of_memory(reading);
-        return;
-    }
-    failure_set(&why, FAILURE_REMOTE,
-                "vault %s: %s/%s: its metadata tell version %u, but %s: a stale replica answered, "
-                "or the secret changes all the time",
-                copy->port.address, copy->port.mount, copy->port.path, reading->seen.version, what);
-    fail(reading, &why);
-}
-
-/* The one way to success. Another read may have seen something newer while this one was under way.
- */
-static void succeed(struct reading *reading, struct copy_fact fact, const struct secret *value)
-{
-    struct vault_copy *copy = reading->errand.copy;
-
-    if (is_stale(copy, &fact.version, fact.state == COPY_DESTROYED)) {
-        refuse_contradiction(reading, "meanwhile a newer one was seen");
-        return;
-    }
-    fact.at = now_ms();
-    remember(copy, &fact);
-    end(reading, &fact, value, NULL);
-}
-
-static void on_no_value(struct reading *reading, const struct failure *failure)
-{
-    struct copy_fact fact = {.version = version_of(&reading->seen)};
-
-    if (failure->kind == FAILURE_DELETED || failure->kind == FAILURE_DESTROYED) {
-        fact.state = failure->kind == FAILURE_DELETED ? COPY_DELETED : COPY_DESTROYED;
-        succeed(reading, fact, NULL);
-    } else if (failure->kind == FAILURE_NOT_FOUND && reading->seen.kv == 2) {
-        refuse_contradiction(reading, "there is no such version");
-    } else if (failure->kind == FAILURE_NOT_FOUND) {
-        fact.state = COPY_NO_SECRET;
-        succeed(reading, fact, NULL);
-    } else {
-        fail(reading, failure);
-    }
-}
-
-static void on_value(const struct vault_field *field, const struct failure *failure, void *context)
-{
-    struct reading *reading = context;
-    struct copy_version seen = version_of(&reading->seen);
-    struct copy_fact fact = {.version = seen};
-    struct copy_version told;
-    struct failure why;
-
-    reading->errand.under_way = NULL;
-    if (failure) {
-        on_no_value(reading, failure);
-        return;
-    }
-    told = version_of(&field->version);
-    if (!copy_version_equal(&told, &seen)) {
-        refuse_contradiction(reading, "the value is of another one");
-        return;
-    }
-    fact.state = field->state == VAULT_FIELD_PRESENT ? COPY_PRESENT : COPY_NO_FIELD;
-    if (field->state == VAULT_FIELD_NOT_A_STRING)
-        fact.why = no_string;
-    if (field->state == VAULT_FIELD_PRESENT &&
-        !fingerprinter_make(reading->errand.copy->fingerprinter, secret_reveal(field->value),
-                            &fact.value)) {
-        failure_set(&why, FAILURE_INTERNAL, "no fingerprint could be made of the copy");
-        fail(reading, &why);
-        return;
-    }
-    succeed(reading, fact, field->value);
-}
-
-static bool ask_value(struct reading *reading)
-{
-    struct vault_copy *copy = reading->errand.copy;
-
-    reading->errand.under_way =
-        vault_read_field(copy->client, key_of(copy), text_of(copy->port.field),
-                         reading->seen.version, copy->lane, on_value, reading);
-    return reading->errand.under_way != NULL;
-}
-
-static bool is_known(const struct vault_copy *copy, const struct copy_version *version)
-{
-    return (copy->state == COPY_PRESENT || copy->state == COPY_NO_FIELD) &&
-           copy_version_equal(version, &copy->version);
-}
-
-static void answer_from_memory(struct reading *reading)
-{
-    const struct vault_copy *copy = reading->errand.copy;
-
-    succeed(reading,
-            (struct copy_fact){.state = copy->state,
-                               .version = copy->version,
-                               .value = copy->value,
-                               .why = copy->is_no_string ? no_string : NULL},
-            NULL);
-}
-
-static void on_metadata(const struct vault_version *version, const struct failure *failure,
-                        void *context)
-{
-    struct reading *reading = context;
-    struct vault_copy *copy = reading->errand.copy;
-    struct copy_fact fact = {0};
-
-    reading->errand.under_way = NULL;
-    if (failure && failure->kind == FAILURE_NOT_FOUND) {
-        fact.state = COPY_NO_SECRET;
-        succeed(reading, fact, NULL);
-        return;
-    }
-    if (failure) {
-        fail(reading, failure);
-        return;
-    }
-    reading->seen = *version;
-    copy->is_kv1 = version->kv == 1;
-    fact.version = version_of(version);
-    if (is_stale(copy, &fact.version, version->is_destroyed)) {
-        refuse_stale(reading, &fact.version);
-    } else if (version->is_destroyed || version->is_deleted) {
-        fact.state = version->is_destroyed ? COPY_DESTROYED : COPY_DELETED;
-        succeed(reading, fact, NULL);
-    } else if (!reading->is_decisive && !copy->is_kv1 && is_known(copy, &fact.version)) {
-        answer_from_memory(reading);
-    } else if (reading->errand.is_canceled || !ask_value(reading)) {
-        fail_out_of_memory(reading);
-    }
-}
-
-static bool ask_metadata(struct reading *reading)
-{
-    struct vault_copy *copy = reading->errand.copy;
-
-    reading->errand.under_way =
-        vault_read_metadata(copy->client, key_of(copy), copy->lane, on_metadata, reading);
-    return reading->errand.under_way != NULL;
-}
-
-static struct operation *read_copy(struct secret_copy *self, bool decisive, copy_read_done *done,
-                                   void *context)
-{
-    struct reading *reading = errand_new(self, sizeof(*reading), context);
-
-    if (!reading)
-        return NULL;
-    reading->is_decisive = decisive;
-    reading->done = done;
-    ask_metadata(reading);
-    return errand_started(&reading->errand);
-}
-
 /* ---- write ---- */
 
 struct writing {
-    struct errand errand; /* first */
+    struct vault_errand errand; /* first */
     copy_write_done *done;
 };
 
@@ -345,9 +73,8 @@ static void on_written(const struct vault_version *version, const struct failure
 
     writing->errand.under_way = NULL;
     if (version) {
-        written = version_of(version);
-        copy->newest = written;
-        copy->newest_is_destroyed = false;
+        written = vault_copy_version(version);
+        vault_copy_note_newest(copy, &written, false);
     }
     copy->in_flight--;
     writing->done(version ? &written : NULL, failure, writing->errand.context);
@@ -358,10 +85,10 @@ static struct operation *write_copy(struct secret_copy *self, const struct secre
                                     const struct copy_version *expected, copy_write_done *done,
                                     void *context)
 {
-    struct writing *writing = errand_new(self, sizeof(*writing), context);
+    struct writing *writing = vault_errand_new(self, sizeof(*writing), context);
     struct vault_copy *copy = (struct vault_copy *)self;
     struct vault_write write = {
-        .key = key_of(copy),
+        .key = vault_copy_key(copy),
         .field = text_of(self->field),
         .value = value,
         .expected = expected->number,
@@ -374,13 +101,13 @@ static struct operation *write_copy(struct secret_copy *self, const struct secre
     writing->done = done;
     writing->errand.under_way =
         vault_write_field(copy->client, &write, copy->lane, on_written, writing);
-    return errand_started(&writing->errand);
+    return vault_errand_started(&writing->errand);
 }
 
 /* ---- rights ---- */
 
 struct asking_rights {
-    struct errand errand; /* first */
+    struct vault_errand errand; /* first */
     copy_rights_done *done;
 };
 
@@ -435,14 +162,15 @@ static void on_rights(const struct vault_rights *rights, const struct failure *f
 
 static struct operation *ask_rights(struct secret_copy *self, copy_rights_done *done, void *context)
 {
-    struct asking_rights *asking = errand_new(self, sizeof(*asking), context);
+    struct asking_rights *asking = vault_errand_new(self, sizeof(*asking), context);
     struct vault_copy *copy = (struct vault_copy *)self;
 
     if (!asking)
         return NULL;
     asking->done = done;
-    asking->errand.under_way = vault_read_rights(copy->client, key_of(copy), on_rights, asking);
-    return errand_started(&asking->errand);
+    asking->errand.under_way =
+        vault_read_rights(copy->client, vault_copy_key(copy), on_rights, asking);
+    return vault_errand_started(&asking->errand);
 }
 
 /* ---- life ---- */
@@ -460,7 +188,7 @@ struct secret_copy *vault_copy_new(struct vault_client *client, struct fingerpri
         .mount = mount,
         .path = path,
         .field = field,
-        .read = read_copy,
+        .read = vault_copy_read,
         .write = write_copy,
         .rights = ask_rights,
     };
