@@ -136,7 +136,7 @@ static struct world *open_world(struct runner *runner, const struct config *conf
                                             .http = runner->http,
                                             .config = config,
                                             .command = runner->cli->self,
-                                            .state = WORLD_STATE_NEEDED};
+                                            .state = WORLD_STATE_OPTIONAL};
 
     return runner->cli->maker->open(&settings, ready, runner, why);
 }
@@ -214,6 +214,10 @@ static void on_world_ready(const struct failure *failure, void *context)
     serve(runner, agent_api(agent));
     agent_watch(agent);
     runner->phase = RUNNER_WATCHING;
+    /* A disk that is full or read-only stops repairs, never the watching. */
+    if (runner->cli->maker->warning(runner->world))
+        log_error("no state: watching and alerting without a memory, and nothing can be repaired",
+                  FIELD("why", runner->cli->maker->warning(runner->world)));
     log_info("watching", FIELD("configuration", runner->config->path));
 }
 

@@ -13,7 +13,7 @@ struct world;
 struct http;
 
 enum world_state {
-    WORLD_STATE_OPTIONAL, /* check: works without a writable state, with fingerprints of its own */
+    WORLD_STATE_OPTIONAL, /* check, run: work without a usable state, with fingerprints of their own */
     WORLD_STATE_NEEDED,
 };
 
