@@ -352,10 +352,23 @@ static void on_store_closed(void *context)
     uv_clock_close(world->clock, on_clock_closed, world);
 }
 
+/* Only now does nobody ask them anything any more. */
+static void ports_free(struct world *world)
+{
+    for (size_t i = 0; world->copies && i < world->config->binding_count; i++)
+        vault_copy_free(world->copies[i]);
+    for (size_t i = 0; i < world->source_count; i++)
+        azure_source_free(world->sources[i]);
+    free(world->copies);
+    free(world->sources);
+    free(world->ports);
+}
+
 static void on_azure_closed(void *context)
 {
     struct world *world = context;
 
+    ports_free(world);
     if (world->store)
         state_sqlite_close(world->store, on_store_closed, world);
     else
@@ -388,13 +401,6 @@ static void on_agent_closed(void *context)
     struct world *world = context;
 
     sinks_close(world);
-    for (size_t i = 0; world->copies && i < world->config->binding_count; i++)
-        vault_copy_free(world->copies[i]);
-    for (size_t i = 0; i < world->source_count; i++)
-        azure_source_free(world->sources[i]);
-    free(world->copies);
-    free(world->sources);
-    free(world->ports);
     if (world->vault)
         vault_client_close(world->vault, REVOKE_GRACE_MS, on_vault_closed, world);
     else
