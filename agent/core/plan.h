@@ -46,9 +46,10 @@ struct plan {
 /* What the id is the hash of. False when a text is not UTF-8 or the buffer broke. */
 must_use bool plan_canonical(const struct plan *plan, struct buffer *out);
 
-/* Fills action, slot, old*, version, new, slot_before from the facts. False with `why` (INVALID) when there is nothing
- * to do or it would be wrong: in sync (write_back), unknown, a copy that matches no slot (rotate: points at
- * the drift), a deleted or destroyed copy, one slot only. WRITE_BACK takes the pinned slot, else the
+/* Fills action, slot, old*, version, new, slot_before from the facts. False with `why` CONFLICT when there is
+ * nothing to do or it would be wrong: in sync (write_back), a copy that matches no slot (rotate: points at
+ * the drift), a deleted or destroyed copy, one slot only; INVALID when a side is unknown, or where the
+ * configuration must be changed first. WRITE_BACK takes the pinned slot, else the
  * first. ROTATE takes the slot the copy does not hold (and refuses when both slots equal the copy). The
  * texts that name the binding stay the caller's to fill. */
 must_use bool plan_from_facts(struct plan *plan, enum plan_action action,

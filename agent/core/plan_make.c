@@ -19,11 +19,11 @@ static bool refuse_gone(const struct copy_fact *copy, struct failure *why)
     unsigned version = copy->version.number;
 
     if (copy->state == COPY_DELETED)
-        return failure_set(why, FAILURE_INVALID,
+        return failure_set(why, FAILURE_CONFLICT,
                            "version %u of the copy was deleted in Vault: undelete it first (vault "
                            "kv undelete -versions=%u), then plan again",
                            version, version);
-    return failure_set(why, FAILURE_INVALID,
+    return failure_set(why, FAILURE_CONFLICT,
                        "version %u of the copy was destroyed in Vault and cannot come back: put a "
                        "new version there first (vault kv put, with all its fields), then plan "
                        "again",
@@ -67,7 +67,7 @@ static bool plan_write_back(struct plan *plan, const struct source_fact *source,
     struct judgement judgement = judge(source, copy, pinned);
 
     if (judgement.verdict == VERDICT_MATCH)
-        return failure_set(why, FAILURE_INVALID,
+        return failure_set(why, FAILURE_CONFLICT,
                            "nothing to do: the copy in Vault equals the source's %s key",
                            source->slot_names[judgement.matched_slot]);
     fill(plan, PLAN_WRITE_BACK, source, pinned == ANY_SLOT ? 0 : (size_t)pinned, copy);
@@ -82,17 +82,17 @@ static bool plan_rotate(struct plan *plan, const struct source_fact *source,
     size_t other = held == 0 ? 1 : 0;
 
     if (held == ANY_SLOT)
-        return failure_set(why, FAILURE_INVALID,
+        return failure_set(why, FAILURE_CONFLICT,
                            "the copy in Vault is %s: a rotation starts from a copy that works, so "
                            "repair the drift first (keydrift plan --action write_back)",
                            verdict_name(judgement.verdict));
     if (source->slot_count < 2)
-        return failure_set(why, FAILURE_INVALID,
+        return failure_set(why, FAILURE_CONFLICT,
                            "the source has one slot only (%s): regenerating it would cut off every "
                            "caller, so there is no rotation without failed requests",
                            source->slot_names[held]);
     if (fingerprint_equal(&source->slots[other], &copy->value))
-        return failure_set(why, FAILURE_INVALID,
+        return failure_set(why, FAILURE_CONFLICT,
                            "both slots hold the key that Vault holds, so neither can be "
                            "regenerated safely: regenerate one at the source by hand, then plan "
                            "again");

@@ -224,18 +224,32 @@ TEST(a_rotation_moves_a_copy_in_the_wrong_slot_to_the_pinned_one)
     assert_true(text_is(plan.slot, "secondary"));
 }
 
-static void refuses(enum plan_action action, struct source_fact source, struct copy_fact copy,
-                    int pinned, const char *part)
+static void refuses_as(enum failure_kind kind, enum plan_action action, struct source_fact source,
+                       struct copy_fact copy, int pinned, const char *part)
 {
     struct plan plan = bound(), before;
     struct failure why = {0};
 
     memcpy(&before, &plan, sizeof(plan)); /* with its padding, for it is compared as memory */
     assert_false(plan_from_facts(&plan, action, &source, &copy, pinned, &why));
-    assert_int_equal(why.kind, FAILURE_INVALID);
+    assert_int_equal(why.kind, kind);
     if (!strstr(why.text, part))
         fail_msg("\"%s\" lacks \"%s\"", why.text, part);
     assert_memory_equal(&plan, &before, sizeof(plan));
+}
+
+/* The facts forbid it. */
+static void refuses(enum plan_action action, struct source_fact source, struct copy_fact copy,
+                    int pinned, const char *part)
+{
+    refuses_as(FAILURE_CONFLICT, action, source, copy, pinned, part);
+}
+
+/* Nobody can tell, or the configuration forbids it. */
+static void cannot_plan(enum plan_action action, struct source_fact source, struct copy_fact copy,
+                        int pinned, const char *part)
+{
+    refuses_as(FAILURE_INVALID, action, source, copy, pinned, part);
 }
 
 TEST(there_is_nothing_to_write_back_in_sync)
@@ -252,12 +266,12 @@ TEST(nothing_is_planned_on_what_could_not_be_read)
     sealed.why = "503: sealed";
     empty.slot_count = 0;
     for (unsigned action = 0; action < PLAN_ACTIONS; action++) {
-        refuses(action, source_unknown("429"), copy_of(1), ANY_SLOT,
-                "the source could not be read (429)");
-        refuses(action, source_of(1, 2), sealed, ANY_SLOT,
-                "the copy in Vault could not be read (503: sealed)");
-        refuses(action, (struct source_fact){0}, copy_of(1), ANY_SLOT, "not asked yet");
-        refuses(action, empty, copy_of(1), ANY_SLOT, "without any key");
+        cannot_plan(action, source_unknown("429"), copy_of(1), ANY_SLOT,
+                    "the source could not be read (429)");
+        cannot_plan(action, source_of(1, 2), sealed, ANY_SLOT,
+                    "the copy in Vault could not be read (503: sealed)");
+        cannot_plan(action, (struct source_fact){0}, copy_of(1), ANY_SLOT, "not asked yet");
+        cannot_plan(action, empty, copy_of(1), ANY_SLOT, "without any key");
     }
 }
 
@@ -273,8 +287,8 @@ TEST(a_deleted_or_destroyed_copy_has_to_come_back_first)
 
 TEST(a_pin_the_source_does_not_have_is_refused)
 {
-    refuses(PLAN_WRITE_BACK, source_of(1, 2), copy_of(3), 2, "correct `slot`");
-    refuses(PLAN_WRITE_BACK, source_of(1, 2), copy_of(3), -2, "correct `slot`");
+    cannot_plan(PLAN_WRITE_BACK, source_of(1, 2), copy_of(3), 2, "correct `slot`");
+    cannot_plan(PLAN_WRITE_BACK, source_of(1, 2), copy_of(3), -2, "correct `slot`");
 }
 
 TEST(a_rotation_of_a_copy_that_does_not_work_points_at_the_drift)
@@ -293,12 +307,12 @@ TEST(a_rotation_never_takes_the_slot_vault_holds)
     one.slot_count = 1;
     refuses(PLAN_ROTATE, one, copy_of(1), ANY_SLOT, "one slot only");
     refuses(PLAN_ROTATE, source_of(1, 1), copy_of(1), ANY_SLOT, "both slots");
-    refuses(PLAN_ROTATE, source_of(1, 2), copy_of(1), PRIMARY, "set `slot: any`");
+    cannot_plan(PLAN_ROTATE, source_of(1, 2), copy_of(1), PRIMARY, "set `slot: any`");
 }
 
 TEST(a_restore_is_not_planned_yet)
 {
-    refuses(PLAN_RESTORE, source_of(1, 2), copy_of(3), ANY_SLOT, "cannot plan a restore");
+    cannot_plan(PLAN_RESTORE, source_of(1, 2), copy_of(3), ANY_SLOT, "cannot plan a restore");
 }
 
 /* ---- still true?
