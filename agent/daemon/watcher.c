@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #define ROUTINE_CHECKS_MAX 64
+#define SLACK_MAX_MS       250
 
 static void arm(struct agent *agent);
 
@@ -47,12 +48,22 @@ static bool needs_decisive(const struct binding *binding)
            (binding->incident && !incident_is_told(binding->incident));
 }
 
+/* Checks that are nearly due go along with those that are: one waking of the process instead of
+ * many. */
+static int64_t slack_ms(const struct binding *binding)
+{
+    uint64_t slack = binding->config->interval_ms / 40;
+
+    return (int64_t)(slack < SLACK_MAX_MS ? slack : SLACK_MAX_MS);
+}
+
 static void start_due(struct agent *agent)
 {
     struct schedule_entry *entry;
 
     while (agent->routine_checks < ROUTINE_CHECKS_MAX &&
-           (entry = schedule_first(&agent->schedule)) && entry->due_at <= agent_now(agent)) {
+           (entry = schedule_first(&agent->schedule)) &&
+           entry->due_at <= agent_now(agent) + slack_ms(binding_of(entry))) {
         struct binding *binding = binding_of(entry);
 
         schedule_remove(&agent->schedule, entry);
