@@ -86,6 +86,12 @@ static int fetch(struct approve *approve)
         cli_error("%s is not a plan: only plans are approved", approve->cli->arguments[0]);
         return EXIT_REFUSED;
     }
+    /* Whoever answers on the socket must not choose what is signed. */
+    if (!text_starts_with(approve->plan_id, text_of(approve->cli->arguments[0]))) {
+        cli_error("another plan than %s was answered; nothing is signed",
+                  approve->cli->arguments[0]);
+        return EXIT_REFUSED;
+    }
     return EXIT_DONE;
 }
 

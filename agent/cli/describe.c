@@ -67,6 +67,15 @@ void output_plan(struct buffer *out, const json_t *plan)
     output_field(out, "why", json_text_at(plan, "why"));
 }
 
+void output_outcome(struct buffer *out, const json_t *plan)
+{
+    output_field(out, "plan", json_text_at(plan, "plan_id"));
+    plan_action(out, plan);
+    output_field(out, "binding", json_text_at(plan, "binding"));
+    output_field(out, "state", json_text_at(plan, "state"));
+    output_field(out, "why", json_text_at(plan, "why"));
+}
+
 void output_timeline(struct buffer *out, const struct cli *cli, const json_t *timeline)
 {
     static const char *const headings[] = {"AT", "EVENT", "TEXT", NULL};

@@ -80,7 +80,10 @@ int execution_print(struct cli *cli, const json_t *document)
     if (code != EXIT_DONE && code != EXIT_WAITS)
         return code;
     buffer_init(&out, OUTPUT_LIMIT);
-    output_plan(&out, document);
+    if (code == EXIT_WAITS)
+        output_plan(&out, document);
+    else
+        output_outcome(&out, document);
     output_field(&out, "next", json_text_at(document, "next"));
     return cli_print(&out, code);
 }

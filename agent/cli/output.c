@@ -16,6 +16,7 @@
 
 /* ---- standard error ------------------------------------------------------------------------ */
 
+static void say(const char *format, va_list arguments) printf_like(1, 0);
 static void say(const char *format, va_list arguments)
 {
     struct buffer line, clean;

@@ -32,6 +32,8 @@ void table_end(struct table *table, struct buffer *out);
 
 /* What a plan would change, and how far it is. */
 void output_plan(struct buffer *out, const json_t *plan);
+/* That it is done, without all of the plan again. */
+void output_outcome(struct buffer *out, const json_t *plan);
 void output_timeline(struct buffer *out, const struct cli *cli, const json_t *timeline);
 /* "version 7, 3fa91c22d0aa", or "-". */
 void output_copy(struct buffer *out, const json_t *copy);

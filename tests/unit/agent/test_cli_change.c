@@ -119,6 +119,15 @@ TEST(an_incident_is_not_signed)
     assert_contains(stage_err(), "inc-b is not a plan");
 }
 
+TEST(another_plan_than_the_one_asked_for_is_not_signed)
+{
+    make_key();
+    stage_answer(200, PLAN("write_back", "open", "eve", ""));
+    assert_int_equal(stage_call("approve", "3617f5", "--as", "ana", "--key", "ana.key", NULL), 1);
+    assert_string_equal(stage_out(), "");
+    assert_contains(stage_err(), "another plan than 3617f5 was answered; nothing is signed");
+}
+
 TEST(a_key_that_cannot_be_read_signs_nothing)
 {
     stage_answer(200, PLAN("write_back", "open", "eve", ""));
@@ -252,6 +261,7 @@ int main(void)
                STAGE_CASE(who_asked_for_a_plan_is_told_that_somebody_else_must_approve),
                STAGE_CASE(a_plan_that_is_not_open_is_not_signed),
                STAGE_CASE(an_incident_is_not_signed),
+               STAGE_CASE(another_plan_than_the_one_asked_for_is_not_signed),
                STAGE_CASE(a_key_that_cannot_be_read_signs_nothing),
                STAGE_CASE(apply_brings_the_tokens_and_its_patience),
                STAGE_CASE(a_plan_that_waits_for_approval_ends_with_3_and_the_next_command),
