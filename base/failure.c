@@ -3,6 +3,8 @@
  * come from the failure it replaces. */
 #include "base/failure.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -22,16 +24,20 @@ static const char *const names[FAILURE_KINDS] = {
     [FAILURE_INVALID] = "invalid",     [FAILURE_INTERNAL] = "internal",
 };
 
-/* Spaces for what could break a line or speak to a terminal: C0, DEL, and C1 in UTF-8. */
-static void replace_controls(char *string)
+/* Spaces for what could break a line or speak to a terminal: C0, DEL, and C1 in UTF-8. Question
+ * marks for what is not UTF-8: JSON would not take it. */
+static void replace_unspeakable(char *string)
 {
-    for (unsigned char *c = (unsigned char *)string; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f) {
-            *c = ' ';
-        } else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) {
-            c[0] = ' ';
-            c[1] = ' ';
-        }
+    struct text text = text_of(string);
+
+    for (size_t at = 0, size; at < text.size; at += size ? size : 1) {
+        unsigned char *c = (unsigned char *)string + at;
+
+        size = text_letter_size(text_part(text, at, text.size));
+        if (!size)
+            *c = '?';
+        else if (*c < 0x20 || *c == 0x7f || (c[0] == 0xc2 && c[1] < 0xa0))
+            memset(c, ' ', size);
     }
 }
 
@@ -51,7 +57,7 @@ static void settle(char text[TEXT_SIZE], int size)
         text[0] = '\0';
     else if ((size_t)size >= TEXT_SIZE)
         mark_cut(text);
-    replace_controls(text);
+    replace_unspeakable(text);
 }
 
 bool failure_set(struct failure *why, enum failure_kind kind, const char *format, ...)

@@ -36,11 +36,11 @@ struct failure {
     enum failure_kind kind;
     int http_status;         /* 0 when no HTTP answer is behind it */
     uint32_t retry_after_ms; /* 0 when the other side named no time */
-    char text[400];          /* one line, no newline at the end; cut with "..." */
+    char text[400];          /* one line of UTF-8, no newline at the end; cut with "..." */
 };
 
 /* Fills `why` (which may be NULL) and returns false, so that `return failure_set(...)` reads well.
- * Control characters in the result become spaces. */
+ * Control characters in the result become spaces, bytes that are not UTF-8 question marks. */
 bool failure_set(struct failure *why, enum failure_kind kind, const char *format, ...)
     printf_like(3, 4);
 /* Puts "prefix: " before the text. */

@@ -180,6 +180,13 @@ static size_t utf8_sequence(const unsigned char *bytes, size_t size)
     return length;
 }
 
+size_t text_letter_size(struct text text)
+{
+    if (!text.start || !text.size)
+        return 0;
+    return utf8_sequence((const unsigned char *)text.start, text.size);
+}
+
 bool text_is_utf8(struct text text)
 {
     const unsigned char *bytes = (const unsigned char *)text.start;

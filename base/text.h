@@ -48,6 +48,8 @@ must_use bool text_parse_u64(struct text text, uint64_t max, uint64_t *ret);
 
 /* Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates. */
 bool text_is_utf8(struct text text);
+/* How many bytes the letter at the start has; 0 when there is none in well-formed UTF-8. */
+size_t text_letter_size(struct text text);
 /* No byte below 0x20 and no 0x7f. */
 bool text_is_printable(struct text text);
 

@@ -61,6 +61,16 @@ TEST(control_characters_become_spaces)
     assert_memory_equal(why.text, "x : a b", 7);
 }
 
+TEST(what_is_not_utf8_becomes_question_marks)
+{
+    struct failure why;
+
+    failure_set(&why, FAILURE_INVALID, "%s", "\xff \xc3\xa4 \xe2\x82 \xc3");
+    assert_string_equal(why.text, "? \xc3\xa4 ?? ?");
+    failure_set(&why, FAILURE_INVALID, "\"%.*s\"", 2, "x\xc3\xa4");
+    assert_string_equal(why.text, "\"x?\"");
+}
+
 TEST(a_long_text_is_cut_visibly)
 {
     struct failure why;
@@ -154,7 +164,8 @@ int main(void)
 {
     return RUN(CASE(setting_fills_everything_and_is_false), CASE(nobody_needs_to_want_to_know_why),
                CASE(a_message_may_quote_the_failure_it_replaces), CASE(a_prefix_keeps_the_rest),
-               CASE(control_characters_become_spaces), CASE(a_long_text_is_cut_visibly),
+               CASE(control_characters_become_spaces),
+               CASE(what_is_not_utf8_becomes_question_marks), CASE(a_long_text_is_cut_visibly),
                CASE(a_cut_does_not_split_a_letter),
                CASE(bytes_that_are_no_text_are_cut_near_the_end_too),
                CASE(out_of_memory_is_internal), CASE(every_kind_has_its_word_and_its_hope));

@@ -216,6 +216,18 @@ TEST(malformed_utf8_is_told_from_well_formed)
 
 /* Every text of three bytes whose first is not ASCII: those of two bytes and then ASCII, and the
  * letters from U+0800 to U+FFFF without the surrogates. */
+TEST(a_letter_has_the_size_of_its_sequence)
+{
+    assert_int_equal(text_letter_size(TEXT("")), 0);
+    assert_int_equal(text_letter_size((struct text){NULL, 0}), 0);
+    assert_int_equal(text_letter_size(TEXT("ab")), 1);
+    assert_int_equal(text_letter_size(TEXT("\xc3\xa4x")), 2);
+    assert_int_equal(text_letter_size(TEXT("\xe2\x82\xac")), 3);
+    assert_int_equal(text_letter_size(TEXT("\xf0\x9f\x94\x91")), 4);
+    assert_int_equal(text_letter_size(TEXT("\xe2\x82")), 0);
+    assert_int_equal(text_letter_size(TEXT("\x80")), 0);
+}
+
 TEST(utf8_of_three_bytes_is_exactly_what_it_should_be)
 {
     size_t count = 0;
@@ -421,6 +433,7 @@ int main(void)
         CASE(a_needle_is_found_at_its_first_place),
         CASE(trimming_takes_ascii_white_space_at_both_ends), CASE(splitting_keeps_empty_parts),
         CASE(numbers_are_digits_up_to_a_limit), CASE(malformed_utf8_is_told_from_well_formed),
+        CASE(a_letter_has_the_size_of_its_sequence),
         CASE(utf8_of_three_bytes_is_exactly_what_it_should_be),
         CASE(utf8_of_four_bytes_ends_at_10ffff), CASE(control_characters_are_not_printable),
         CASE(distance_counts_single_letter_edits), CASE(long_texts_are_infinitely_far_apart),
