@@ -69,6 +69,11 @@ json_t *json_read(struct text text, struct failure *why)
                     DEPTH_LIMIT);
         return NULL;
     }
+    /* jansson overlooks one right behind a number. */
+    if (text_contains_byte(text, '\0')) {
+        failure_set(why, FAILURE_PROTOCOL, "not valid JSON: a NUL character");
+        return NULL;
+    }
     json = json_loadb(text.start, text.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (json)
         return json;

@@ -28,6 +28,8 @@ TEST(what_is_not_strict_is_refused)
     expect_refused(TEXT("{\"a\":\"x\0y\"}"), "");
     expect_refused(TEXT("{} {}"), "something follows its end");
     expect_refused(TEXT("{}\0"), "");
+    expect_refused(TEXT("1\0"), "a NUL character");
+    expect_refused(TEXT("{\"a\":1\0}"), "a NUL character");
     expect_refused(TEXT("{\"a\":\"\xff\"}"), "broken UTF-8");
     expect_refused(TEXT("{\"a\":\"\xed\xa0\x80\"}"), "broken UTF-8");
     expect_refused(TEXT("{\"a\":\"\\ud800\"}"), "syntax");
