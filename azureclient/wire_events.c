@@ -27,10 +27,11 @@ void event_search_clear(struct event_search *search)
     search->count = 0;
 }
 
-/* Copies what is not known yet; text that could break a line stays unknown. */
+/* Copies what is not known yet; text that could break a line, or is too long to be what it should,
+ * stays unknown: half of it would name somebody else. */
 static void learn(char *known, size_t size, struct text text)
 {
-    if (!known[0] && text.size && text_is_printable(text))
+    if (!known[0] && text.size && text.size < size && text_is_printable(text))
         snprintf(known, size, "%.*s", TEXT_ARG(text));
 }
 

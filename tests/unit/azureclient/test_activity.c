@@ -83,6 +83,19 @@ TEST(a_regeneration_that_failed_or_only_began_is_none)
     fake_close(&fake);
 }
 
+TEST(a_name_too_long_to_be_one_is_not_told_in_part)
+{
+#define LONG_NAME                                                                                  \
+    "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3" \
+    "\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+    ask(PAGE(EVENT("c1", "Succeeded", "01",
+                   CALLER(LONG_NAME LONG_NAME LONG_NAME LONG_NAME LONG_NAME LONG_NAME LONG_NAME
+                              LONG_NAME LONG_NAME) ",\"claims\":{\"appid\":\"short\"}")));
+    assert_true(fake.has_event);
+    assert_string_equal(fake.text[0], "short");
+    fake_close(&fake);
+}
+
 TEST(other_operations_resources_and_times_do_not_count)
 {
     ask("{\"value\":["
@@ -203,6 +216,7 @@ int main(void)
                CASE(the_records_of_one_regeneration_are_one_event),
                CASE(the_newest_of_several_is_told_whatever_their_order),
                CASE(a_regeneration_that_failed_or_only_began_is_none),
+               CASE(a_name_too_long_to_be_one_is_not_told_in_part),
                CASE(other_operations_resources_and_times_do_not_count),
                CASE(names_are_compared_without_case),
                CASE(the_slot_is_told_where_the_log_keeps_the_request_and_never_a_key),
