@@ -115,6 +115,17 @@ bool vault_wire_is_ambiguous(int status, struct text body)
            !vault_wire_says(body, "API access to this namespace has been locked");
 }
 
+/* Every error of the server itself is a list, if an empty one. A 404 without it comes from whatever
+ * stands in front, and says nothing about secrets. */
+static bool is_foreign_404(int status, struct text body)
+{
+    json_t *errors = status == 404 ? errors_of(body) : NULL;
+    bool is_list = json_is_array(errors);
+
+    json_decref(errors);
+    return status == 404 && !is_list;
+}
+
 bool vault_wire_is_web_page(struct text body)
 {
     return text_starts_with(text_trim(body), TEXT("<"));
@@ -179,7 +190,11 @@ void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
         return;
     }
     copy_error(body, hidden, said, sizeof said);
-    if (status == 501)
+    if (is_foreign_404(status, body))
+        failure_set(why, FAILURE_PROTOCOL,
+                    "answered 404, but not in Vault's words: a proxy stands in between, or the "
+                    "address is not Vault's");
+    else if (status == 501)
         failure_set(why, FAILURE_REMOTE, "501%s Vault is not initialised", said);
     else if (status == 200 || status == 204)
         failure_set(why, FAILURE_PROTOCOL, "answered %d, which makes no sense here", status);

@@ -169,6 +169,24 @@ TEST(a_web_page_is_told_for_what_it_is)
     EXPECT_READ(FAILURE_PROTOCOL, "answered 403 with a web page", SAYS("403", "<html>no</html>"));
 }
 
+TEST(a_404_that_is_not_the_servers_own_is_no_missing_secret)
+{
+    struct scene *scene = scene_open();
+    struct secret *token = secret_new(TEXT("s.given"));
+    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = token};
+    struct vault_outcome outcome;
+
+    EXPECT_READ(FAILURE_PROTOCOL, "not in Vault's words", SAYS("404", "default backend - 404"));
+    EXPECT_READ(FAILURE_NOT_FOUND, "no such secret", ABSENT);
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, LOOKUP_OK);
+    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, SAYS("404", "404 page not found\n"));
+    scene->client = scene_client(scene, &auth, NULL, 5000);
+    outcome = vault_metadata_of(&scene->loop, scene->client, "a");
+    expect_kind(&outcome, FAILURE_PROTOCOL, "not in Vault's words");
+    secret_free(token);
+    scene_close(scene);
+}
+
 TEST(broken_and_contradictory_json_is_refused)
 {
     EXPECT_READ(FAILURE_PROTOCOL, "JSON", SAYS("200", "{\"data\":{\"data\":{\"k\":\"v\"}"));
@@ -533,6 +551,7 @@ int main(void)
                CASE(a_server_behind_a_unix_socket_is_reached),
                CASE(settings_that_make_no_sense_are_refused),
                CASE(a_web_page_is_told_for_what_it_is),
+               CASE(a_404_that_is_not_the_servers_own_is_no_missing_secret),
                CASE(broken_and_contradictory_json_is_refused),
                CASE(a_version_other_than_the_one_asked_for_is_refused),
                CASE(states_of_the_server_are_named), CASE(a_redirect_goes_nowhere_else),

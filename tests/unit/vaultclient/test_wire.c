@@ -67,6 +67,7 @@ TEST(every_status_has_its_kind)
          "403 permission denied"},
         {404, "{\"errors\":[\"no handler for route \\\"x/y\\\"\"]}", FAILURE_NOT_FOUND,
          "no handler"},
+        {404, "default backend - 404", FAILURE_PROTOCOL, "not in Vault's words"},
         {405, "{\"errors\":[]}", FAILURE_PROTOCOL, "405"},
         {412, "{\"errors\":[]}", FAILURE_REMOTE, "412"},
         {413, "{\"errors\":[\"http: request body too large\"]}", FAILURE_INVALID, "too large"},
@@ -259,7 +260,12 @@ TEST(the_five_kinds_of_absence_are_told_apart)
          FAILURE_PROTOCOL, "not the KV version"},
         {"{\"errors\":[\"no handler for route \\\"x/y\\\". route entry not found.\"]}",
          FAILURE_NOT_FOUND, "no handler for route"},
-        {"", FAILURE_NOT_FOUND, "404"},
+        /* Traefik's, Kong's, and nobody's words, when the server is not behind them for a while. */
+        {"404 page not found\n", FAILURE_PROTOCOL, "not in Vault's words"},
+        {"{\"message\":\"no Route matched with those values\"}", FAILURE_PROTOCOL,
+         "not in Vault's words"},
+        {"{\"errors\":\"no\"}", FAILURE_PROTOCOL, "not in Vault's words"},
+        {"", FAILURE_PROTOCOL, "not in Vault's words"},
         {"<html>", FAILURE_PROTOCOL, "web page"},
     };
 
