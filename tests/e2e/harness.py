@@ -68,7 +68,7 @@ def wait_for(condition, what, seconds=15):
             value = condition()
             if value:
                 return value
-        except (OSError, KeyError, IndexError, ValueError, AssertionError, sqlite3.Error,
+        except (OSError, LookupError, StopIteration, ValueError, AssertionError, sqlite3.Error,
                 http.client.HTTPException) as problem:
             error = problem
         if time.monotonic() > end:
@@ -619,13 +619,16 @@ class Case(unittest.TestCase):
     longMessage = True
     maxDiff = 4000
 
+    def run(self, result=None):
+        self.result = result
+        return super().run(result)
+
     def setUp(self):
         self.place = Place(Secrets())
         self.trouble = []
 
     def tearDown(self):
-        outcome = self._outcome
-        if outcome and not outcome.success:
+        if self.result.details:
             self.trouble = list(self.place.logs())
         leaks = self.place.close()
         self.assertEqual([], leaks, "secrets in what the test produced")
@@ -655,7 +658,7 @@ class TapResult(unittest.TestResult):
 
     def addFailure(self, test, err):
         self.line = "not ok"
-        self.details += traceback.format_exception(*err)[-3:] + getattr(test, "trouble", [])
+        self.details += traceback.format_exception(*err)[-3:]
 
     addError = addFailure
 
@@ -676,6 +679,7 @@ def _run(test):
     # A subtest that failed is not made good by what followed.
     if result.details:
         result.line = "not ok"
+        result.details += getattr(test, "trouble", [])
     name = (test.shortDescription() or test.id()).rstrip(".")
     skipped = getattr(result, "skipped_why", None)
     notes = ["# " + line for detail in result.details for line in detail.rstrip().splitlines()]
