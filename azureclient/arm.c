@@ -20,11 +20,13 @@ const struct secret *arm_token(const struct azure_task *task)
 static void on_answer(struct azure_task *task, const struct http_answer *answer,
                       const struct failure *failure)
 {
+    struct tokens *tokens = &task->client->tokens;
     bool is_refused = answer && answer->status == 401;
 
-    if (is_refused)
-        tokens_drop(&task->client->tokens, task->arm.token_serial);
-    if (is_refused && task->arm.tries_again_after_401) {
+    if (answer && !is_refused)
+        tokens_accepted(tokens, task->arm.token_serial);
+    if (is_refused && tokens_drop(tokens, task->arm.token_serial) &&
+        task->arm.tries_again_after_401) {
         task->arm.tries_again_after_401 = false;
         go(task);
         return;

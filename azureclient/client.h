@@ -131,6 +131,9 @@ struct tokens {
     struct failure failure;
     uint64_t ends_at;
     unsigned tries;
+    unsigned faults;     /* refreshes in a row that failed */
+    unsigned refusals;   /* tokens in a row that ARM refused */
+    uint64_t not_before; /* no refresh until then: `failure` is told instead */
     bool is_refreshing;
 };
 
@@ -146,8 +149,11 @@ void tokens_wait(struct tokens *tokens, struct azure_task *task,
                  void (*on_token)(struct azure_task *task, const struct failure *failure));
 /* A waiter that no longer waits changes nothing for the others. */
 void tokens_forget(struct tokens *tokens, struct azure_task *task);
-/* ARM refused this one. Nothing happens when it has been replaced already. */
-void tokens_drop(struct tokens *tokens, unsigned serial);
+/* ARM refused this one. Nothing happens when it has been replaced already. False when another one
+ * is not worth a try now: it would be one of many. */
+bool tokens_drop(struct tokens *tokens, unsigned serial);
+/* ARM took this one. */
+void tokens_accepted(struct tokens *tokens, unsigned serial);
 
 /* ---- arm.c
  * ---------------------------------------------------------------------------------------- */

@@ -3,13 +3,18 @@
  *
  * A refresh belongs to nobody: it goes on when the one who asked for it first no longer waits.
  * Everybody who came before it ended gets its outcome; whoever comes while the outcome is being
- * told belongs to the next round. */
+ * told belongs to the next round.
+ *
+ * A thousand bindings share one identity, so a sign-in that fails is followed by a pause in which
+ * everybody hears of that failure, and so are tokens that are refused one after the other. */
 #include "azureclient/client.h"
 #include "azureclient/wire.h"
 #include "net/retry.h"
 
 #define IMDS_TRIES       6
 #define REFRESH_AGAIN_MS 30000 /* after a failed refresh, while the old token still works */
+#define PAUSE_FLOOR_MS   500
+#define PAUSE_CAP_MS     300000 /* for what Retry-After may ask for */
 
 static void start_try(struct tokens *tokens);
 
@@ -52,11 +57,42 @@ const struct secret *tokens_current(const struct tokens *tokens, unsigned *seria
     return tokens->value;
 }
 
-void tokens_drop(struct tokens *tokens, unsigned serial)
+static void keep_silent(struct tokens *tokens, unsigned times, uint32_t retry_after_ms)
+{
+    static const struct backoff backoff = {.base_ms = 1000, .cap_ms = 60000};
+
+    if (retry_after_ms < PAUSE_FLOOR_MS)
+        retry_after_ms = PAUSE_FLOOR_MS;
+    tokens->not_before = now(tokens) + backoff_pause_ms(&backoff, times, retry_after_ms,
+                                                        PAUSE_CAP_MS, jitter_random());
+}
+
+static bool is_silent(const struct tokens *tokens)
+{
+    return now(tokens) < tokens->not_before;
+}
+
+bool tokens_drop(struct tokens *tokens, unsigned serial)
+{
+    if (serial != tokens->serial)
+        return true;
+    if (!tokens->expires_at)
+        return !is_silent(tokens);
+    tokens->refresh_at = tokens->expires_at = 0; /* kept, to be hidden should it be quoted back */
+    if (!tokens->refusals++)
+        return true;
+    keep_silent(tokens, tokens->refusals - 1, 0);
+    failure_set(&tokens->failure, FAILURE_DENIED,
+                "no token: the last %u that %s gave were refused by %s, so the next is asked for "
+                "after a pause",
+                tokens->refusals, tokens->client->credential.authority, tokens->client->arm_origin);
+    return false;
+}
+
+void tokens_accepted(struct tokens *tokens, unsigned serial)
 {
     if (serial == tokens->serial)
-        tokens->refresh_at = tokens->expires_at =
-            0; /* kept, to be hidden should it be quoted back */
+        tokens->refusals = 0;
 }
 
 /* ---- the end of a refresh ---- */
@@ -85,6 +121,14 @@ static void fail(struct tokens *tokens, const struct failure *failure)
     }
 }
 
+/* Of the issuer's doing, so that asking at once again would be of no use. */
+static void fail_and_pause(struct tokens *tokens, const struct failure *failure)
+{
+    tokens->failure = *failure;
+    keep_silent(tokens, ++tokens->faults, failure->retry_after_ms);
+    fail(tokens, failure);
+}
+
 static void on_time_to_fail(uv_timer_t *timer)
 {
     struct tokens *tokens = timer->data;
@@ -103,6 +147,7 @@ static void take(struct tokens *tokens, const struct wire_token *token, uint64_t
     secret_free(tokens->value);
     tokens->value = token->value;
     tokens->serial++;
+    tokens->faults = 0;
     tokens->refresh_at = asked_at + token->refresh_ms;
     tokens->expires_at = asked_at + token->lifetime_ms;
     if (now(tokens) >= tokens->refresh_at) /* a slow answer to a short life: use it at least once */
@@ -148,17 +193,17 @@ static void on_answer(const struct http_answer *answer, const struct failure *fa
     if (failure) {
         why = *failure;
         failure_prefix(&why, "no token");
-        fail(tokens, &why);
+        fail_and_pause(tokens, &why);
     } else if (answer->status != 200) {
         if (tries_again(tokens, answer->status))
             return;
         wire_token_failure(answer->status, answer->body, tokens->sent, &why);
         why.retry_after_ms = http_answer_retry_after_ms(answer);
         failure_prefix(&why, "%s", tokens->client->credential.authority);
-        fail(tokens, &why);
+        fail_and_pause(tokens, &why);
     } else if (!wire_token(answer->body, client_wall_clock(), &token, &why)) {
         failure_prefix(&why, "%s", tokens->client->credential.authority);
-        fail(tokens, &why);
+        fail_and_pause(tokens, &why);
     } else {
         take(tokens, &token, now(tokens) - answer->elapsed_ms);
     }
@@ -177,7 +222,8 @@ static void send_request(struct tokens *tokens, const struct token_request *toke
         .headers = token_request->is_imds ? imds : form,
         .header_count = 2,
         .body = token_request->is_form ? buffer_text(&token_request->body) : (struct text){0},
-        .deadline_ms = (uint32_t)(tokens->ends_at - now(tokens)),
+        .deadline_ms =
+            tokens->ends_at > now(tokens) ? (uint32_t)(tokens->ends_at - now(tokens)) : 1,
         .retry = HTTP_RETRY_SAFE,
     };
 
@@ -216,6 +262,10 @@ void tokens_wait(struct tokens *tokens, struct azure_task *task,
     if (tokens->is_refreshing)
         return;
     tokens->is_refreshing = true;
+    if (is_silent(tokens)) {
+        fail_soon(tokens);
+        return;
+    }
     tokens->tries = 0;
     tokens->ends_at = now(tokens) + tokens->client->timeout_ms;
     start_try(tokens);

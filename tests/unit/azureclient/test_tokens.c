@@ -307,10 +307,70 @@ TEST(all_waiters_hear_of_a_refused_token_and_the_next_one_asks_again)
                     "client secret is wrong");
     }
     assert_int_equal(fake_count(&fake, "POST /token"), 1);
+    fake_run(&fake, 1020);
     fake_list_keys(&fake);
     FAKE_FAILED(&fake, FAILURE_DENIED, "AADSTS999", "[secret] is what you sent");
     assert_int_equal(fake_count(&fake, "POST /token"), 2);
     assert_int_equal(fake_count(&fake, "POST /listKeys"), 0);
+    fake_close(&fake);
+}
+
+TEST(who_comes_soon_after_a_refused_sign_in_hears_the_same_and_asks_nobody)
+{
+    FAKE_OPEN(&fake, {"POST /token", 401, "{\"error\":\"invalid_client\"}"}, KEYS);
+    for (int i = 0; i < 20; i++) {
+        fake_list_keys(&fake);
+        FAKE_FAILED(&fake, FAILURE_DENIED, "cannot list the keys of swin", "invalid_client");
+    }
+    assert_int_equal(fake_count(&fake, "POST /token"), 1);
+    fake_close(&fake);
+}
+
+TEST(the_pause_after_a_throttled_sign_in_is_the_one_asked_for)
+{
+    FAKE_OPEN(&fake, {"POST /token", 429, "{\"error\":\"x\"}", "Retry-After: 40", .times = 1},
+              TOKEN, KEYS);
+    fake_list_keys(&fake);
+    FAKE_FAILED(&fake, FAILURE_THROTTLED, "HTTP 429");
+    fake_run(&fake, 1020);
+    fake_list_keys(&fake);
+    FAKE_FAILED(&fake, FAILURE_THROTTLED, "HTTP 429");
+    assert_int_equal(fake_count(&fake, "POST /token"), 1);
+    fake_close(&fake);
+}
+
+TEST(tokens_that_are_refused_one_after_the_other_are_not_asked_for_at_once)
+{
+    FAKE_OPEN(&fake, TOKEN,
+              {"POST /listKeys", 401,
+               "{\"error\":{\"code\":\"InvalidAuthenticationTokenTenant\",\"message\":\"x\"}}"});
+    fake_list_keys(&fake);
+    FAKE_FAILED(&fake, FAILURE_DENIED, "InvalidAuthenticationTokenTenant");
+    for (int i = 0; i < 20; i++) {
+        fake_list_keys(&fake);
+        FAKE_FAILED(&fake, FAILURE_DENIED, "were refused by http://127.0.0.1");
+    }
+    assert_int_equal(fake_count(&fake, "POST /token"), 2);
+    assert_int_equal(fake_count(&fake, "POST /listKeys"), 2);
+    fake_run(&fake, 1020);
+    fake_list_keys(&fake);
+    FAKE_FAILED(&fake, FAILURE_DENIED, "InvalidAuthenticationTokenTenant");
+    assert_int_equal(fake_count(&fake, "POST /token"), 3);
+    assert_int_equal(fake_count(&fake, "POST /listKeys"), 3);
+    fake_close(&fake);
+}
+
+TEST(tokens_refused_now_and_then_cause_no_pause)
+{
+    FAKE_OPEN(&fake, TOKEN, {"POST /listKeys", 401, .times = 1}, KEYS,
+              {"GET /swin", 401, .times = 1}, {"GET /swin", 404});
+    for (int i = 0; i < 2; i++) {
+        fake_list_keys(&fake);
+        fake_assert_ok(&fake);
+    }
+    fake_get(&fake);
+    FAKE_FAILED(&fake, FAILURE_NOT_FOUND, "HTTP 404");
+    assert_int_equal(fake_count(&fake, "POST /token"), 3);
     fake_close(&fake);
 }
 
@@ -438,7 +498,7 @@ static void list_again_inside_done(const struct azure_keys *keys, const struct f
         azure_list_keys(fake.client, kind, TEXT(FAKE_ID), 0, fake_on_keys, context);
 }
 
-TEST(a_done_that_starts_again_waits_for_a_token_of_its_own_round)
+TEST(a_done_that_starts_again_belongs_to_the_next_round)
 {
     const struct azure_key_kind *kind = azure_key_kind_named(TEXT("azureml-online-endpoint"));
 
@@ -448,8 +508,11 @@ TEST(a_done_that_starts_again_waits_for_a_token_of_its_own_round)
         fake.is_done = false;
         fake_wait(&fake);
     }
+    assert_int_equal(fake.kind_count[FAILURE_DENIED], 2);
+    assert_int_equal(fake_count(&fake, "POST /token"), 1);
+    fake_run(&fake, 1020);
+    fake_list_keys(&fake);
     fake_assert_ok(&fake);
-    assert_int_equal(fake.kind_count[FAILURE_DENIED], 1);
     assert_int_equal(fake_count(&fake, "POST /token"), 2);
     fake_close(&fake);
 }
@@ -500,12 +563,16 @@ int main(void)
                CASE(fifty_waiters_share_one_token_request),
                CASE(a_waiter_that_is_canceled_does_not_take_the_token_from_the_others),
                CASE(all_waiters_hear_of_a_refused_token_and_the_next_one_asks_again),
+               CASE(who_comes_soon_after_a_refused_sign_in_hears_the_same_and_asks_nobody),
+               CASE(the_pause_after_a_throttled_sign_in_is_the_one_asked_for),
+               CASE(tokens_that_are_refused_one_after_the_other_are_not_asked_for_at_once),
+               CASE(tokens_refused_now_and_then_cause_no_pause),
                CASE(a_token_is_used_for_most_of_its_life_and_then_replaced),
                CASE(a_failed_refresh_leaves_the_old_token_in_use_while_it_lives),
                CASE(a_401_drops_the_token_and_tries_once_more_with_a_fresh_one),
                CASE(a_second_401_is_the_answer), CASE(waiting_for_a_token_ends_with_the_deadline),
                CASE(closing_ends_all_with_canceled_before_closed_runs),
                CASE(a_done_may_close_the_client_and_the_others_still_hear_of_it),
-               CASE(a_done_that_starts_again_waits_for_a_token_of_its_own_round),
+               CASE(a_done_that_starts_again_belongs_to_the_next_round),
                CASE(settings_that_make_no_sense_open_nothing));
 }
