@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A status and a body, as an answer of Entra, of Azure Resource Manager and of the Activity Log:
+ * believed or refused with a reason that shows no secret. */
+#include "azureclient/key_kinds.h"
+#include "azureclient/wire.h"
+#include "azureclient/wire_events.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+
+#define NOW INT64_C(1767225600000)
+
+static void try_token(int status, struct text body, const struct secret *sent)
+{
+    struct failure why = {0};
+    struct wire_token token = {0};
+    bool ok = wire_token(body, NOW, &token, &why);
+
+    fuzz_check(ok, &why);
+    assert(ok == !!token.value);
+    if (ok) {
+        assert(token.refresh_ms < token.lifetime_ms);
+        assert(text_is_printable(secret_reveal(token.value)));
+    }
+    secret_free(token.value);
+    why = (struct failure){0};
+    wire_token_failure(status, body, sent, &why);
+    fuzz_check_hidden(&why);
+}
+
+static void try_arm(int status, struct text body, const struct secret *sent)
+{
+    struct failure why = {0};
+    enum wire_state state = WIRE_RUNNING;
+    bool ok;
+
+    wire_arm_failure(status, body, sent, &why);
+    fuzz_check_hidden(&why);
+    assert(why.http_status == status);
+    why = (struct failure){0};
+    ok = wire_operation(body, sent, &state, &why);
+    fuzz_check(ok && state != WIRE_FAILED && state != WIRE_CANCELED, &why);
+    assert(!strstr(why.text, FUZZ_SECRET));
+}
+
+static void try_keys(struct text body)
+{
+    for (size_t i = 0; azure_key_kind_at(i); i++) {
+        const struct azure_key_kind *kind = azure_key_kind_named(text_of(azure_key_kind_at(i)));
+        struct secret *keys[AZURE_SLOTS] = {0};
+        struct failure why = {0};
+        bool ok = wire_keys(kind, body, keys, &why);
+
+        fuzz_check(ok, &why);
+        for (size_t slot = 0; slot < AZURE_SLOTS; slot++) {
+            assert(ok == !!keys[slot]);
+            assert(!ok || secret_reveal(keys[slot]).size > 0);
+            secret_free(keys[slot]);
+        }
+    }
+}
+
+static bool is_tellable(struct text text)
+{
+    return text_is_utf8(text) && text_is_printable(text);
+}
+
+static void try_events(struct text body)
+{
+    struct event_search search = {
+        .resource_id = TEXT("/subscriptions/s/resourceGroups/g/providers/p/e"),
+        .action = TEXT("p/e/regenerateKeys/action"),
+    };
+    struct azure_key_event event, again;
+    struct failure why = {0};
+    char *next = NULL;
+    bool ok = event_search_page(&search, body, &next, &why);
+
+    fuzz_check(ok, &why);
+    free(next);
+    if (ok && event_search_newest(&search, &event)) {
+        assert(is_tellable(event.caller) && is_tellable(event.client_address));
+        assert(is_tellable(event.client_request_id) && is_tellable(event.slot));
+        assert(event.at >= 0);
+        /* A page that comes twice tells nothing new. */
+        assert(event_search_page(&search, body, &next, NULL));
+        free(next);
+        assert(event_search_newest(&search, &again) && again.at == event.at);
+    }
+    event_search_clear(&search);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct secret *sent = secret_new(TEXT(FUZZ_SECRET));
+    struct text body = {(const char *)data, size};
+    struct text line = fuzz_line(&body);
+    uint64_t status = 200;
+
+    assert(sent);
+    (void)!text_parse_u64(line, 599, &status);
+    try_token((int)status, body, sent);
+    try_arm((int)status, body, sent);
+    try_keys(body);
+    try_events(body);
+    secret_free(sent);
+    return 0;
+}
