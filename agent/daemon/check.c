@@ -2,6 +2,7 @@
 /* Reads both sides of a binding at the same time and judges what they say. */
 #include "agent/daemon/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,7 +77,7 @@ static void source_failed(struct check *check, const char *why)
 {
     struct key_source *source = check->binding->source;
 
-    strncpy(check->source_why, why, sizeof(check->source_why) - 1);
+    snprintf(check->source_why, sizeof(check->source_why), "%s", why);
     check->source = (struct source_fact){.at = agent_now(check->job.agent),
                                          .slot_count = source->slot_count,
                                          .why = check->source_why};
@@ -85,7 +86,7 @@ static void source_failed(struct check *check, const char *why)
 
 static void copy_failed(struct check *check, const char *why)
 {
-    strncpy(check->copy_why, why, sizeof(check->copy_why) - 1);
+    snprintf(check->copy_why, sizeof(check->copy_why), "%s", why);
     check->copy = (struct copy_fact){
         .state = COPY_UNKNOWN, .at = agent_now(check->job.agent), .why = check->copy_why};
 }
@@ -120,7 +121,7 @@ static void on_copy(const struct copy_fact *fact, const struct secret *value,
     }
     check->copy = *fact;
     if (fact->why) {
-        strncpy(check->copy_why, fact->why, sizeof(check->copy_why) - 1);
+        snprintf(check->copy_why, sizeof(check->copy_why), "%s", fact->why);
         check->copy.why = check->copy_why;
     }
     if (check->is_decisive && value && !(check->value = secret_copy(value)))
