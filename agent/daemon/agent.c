@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RESUME_AGAIN_MS 300000 /* a plan that had to stop is tried again so often */
+
 int64_t agent_now(const struct agent *agent)
 {
     return agent->clock->now(agent->clock);
@@ -85,12 +87,20 @@ static bool load_incident(struct agent *agent, const struct record *record, stru
     if (!incident)
         return failure_set(why, FAILURE_INTERNAL, "incident %.*s in the state is damaged",
                            TEXT_ARG(record->id));
-    if (!binding || binding->incident || json_at(incident->body, "resolved_at") == NULL ||
+    if (!binding || json_at(incident->body, "resolved_at") == NULL ||
         !json_is_null(json_at(incident->body, "resolved_at"))) {
         incident_free(incident);
         return true;
     }
+    incident_free(binding->incident);
     binding->incident = incident;
+    if (binding->watch.state == INCIDENT_HEALTHY || binding->watch.state == INCIDENT_SUSPECTED) {
+        /* Its end could not be written: the reads will end it again. */
+        binding->watch.state = INCIDENT_OPEN;
+        binding->watch.since = json_integer_at(incident->body, "since_ms", 0);
+    }
+    if (incident_is_told(incident) && json_is_null(json_at(incident->body, "regenerated")))
+        binding->culprit_due_at = agent_now(agent);
     return true;
 }
 
@@ -123,7 +133,7 @@ static bool load_outbox(struct agent *agent, const struct record *record, struct
 
     if (!body)
         return false;
-    outbox_take(agent->outbox, record->id, record->parent, body);
+    outbox_take(agent->outbox, record->id, record->parent, body, true);
     return true;
 }
 
@@ -170,7 +180,13 @@ static void on_loaded(const struct failure *failure, void *context)
 {
     struct loading *loading = context;
 
+    struct failure why = {0};
+
     loading->query = NULL;
+    if (!failure && loading->job.agent->is_closing) {
+        failure_set(&why, FAILURE_CANCELED, "closed while it was starting");
+        failure = &why;
+    }
     loading_end(loading, failure);
 }
 
@@ -180,7 +196,7 @@ static void load_next(struct loading *loading)
     struct state_store *store = agent->settings.store;
     struct failure why = {0};
 
-    if (!store || loading->step == LOADS) {
+    if (!store || loading->step == LOADS || agent->is_closing) {
         loading->query = agent->clock->after(agent->clock, 0, on_loaded, loading);
     } else {
         struct record_query query = {.kind = loads[loading->step].kind};
@@ -231,6 +247,7 @@ static void agent_free(struct agent *agent)
         free(agent->bindings[i].source_why);
         free(agent->bindings[i].copy_why);
         incident_free(agent->bindings[i].incident);
+        incident_free(agent->bindings[i].closed);
     }
     while ((plan = TAILQ_FIRST(&agent->plans)))
         plan_forget(agent, plan);
@@ -289,33 +306,59 @@ struct agent *agent_open(const struct agent_settings *settings, operation_done *
 static void on_resumed(struct agent *agent, const char *plan_id, struct binding *binding,
                        const struct execution_outcome *outcome, void *context)
 {
-    (void)agent;
     (void)context;
     log_info("interrupted plan ended", FIELD("plan", plan_id),
              FIELD("binding", binding->config->name),
              FIELD("state", plan_state_name(outcome->state)), FIELD("why", outcome->why));
+    agent_resume(agent); /* there may be another */
 }
 
-static void resume_executions(struct agent *agent)
+void agent_resume(struct agent *agent)
 {
-    struct plan_record *plan, *next;
+    struct plan_record *plan;
     struct failure why = {0};
 
-    for (plan = TAILQ_FIRST(&agent->plans); plan; plan = next) {
-        next = TAILQ_NEXT(plan, link);
-        if (plan->state != PLAN_EXECUTING)
+    if (agent->executing || agent->is_closing || !agent->is_watching)
+        return;
+    TAILQ_FOREACH(plan, &agent->plans, link)
+    {
+        if (plan->state != PLAN_EXECUTING || plan->resume_at > agent_now(agent))
             continue;
-        if (!execution_start(agent, plan, NULL, 0, on_resumed, NULL, &why))
-            log_error("interrupted plan cannot go on", FIELD("plan", plan->id),
-                      FIELD("why", why.text));
+        plan->resume_at = agent_now(agent) + RESUME_AGAIN_MS;
+        if (execution_start(agent, plan, NULL, 0, on_resumed, NULL, &why))
+            return;
+        log_error("interrupted plan cannot go on", FIELD("plan", plan->id), FIELD("why", why.text));
+    }
+}
+
+static bool has_plan_under_way(const struct agent *agent, const struct binding *binding)
+{
+    const struct plan_record *plan;
+
+    TAILQ_FOREACH(plan, &agent->plans, link)
+    if (plan->binding == binding && plan->state == PLAN_EXECUTING)
+        return true;
+    return false;
+}
+
+/* The plan ended, but the incident's part of that could not be written. */
+static void end_lost_repairs(struct agent *agent)
+{
+    for (size_t i = 0; i < agent->binding_count; i++) {
+        struct binding *binding = &agent->bindings[i];
+
+        if (binding->watch.state == INCIDENT_REPAIRING && !has_plan_under_way(agent, binding))
+            incident_on_repair(agent, binding, EVENT_REPAIR_SUCCEEDED,
+                               "the repair has ended; both sides are looked at again");
     }
 }
 
 void agent_watch(struct agent *agent)
 {
     outbox_run(agent->outbox);
-    resume_executions(agent);
     watcher_start(agent);
+    end_lost_repairs(agent);
+    agent_resume(agent);
 }
 
 struct api *agent_api(struct agent *agent)

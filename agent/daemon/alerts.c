@@ -14,6 +14,18 @@ static bool is_blindness(enum alert_event event)
     return event == ALERT_BLIND || event == ALERT_SEEING;
 }
 
+/* What was read last may be unknown, or in sync for a first time: the alert is about the drift. */
+static bool tells_of_drift(enum alert_event event)
+{
+    return event == ALERT_FIRING || event == ALERT_REPEATED;
+}
+
+/* "Seeing" is told when it is over. */
+static int64_t blind_since(const struct binding *binding)
+{
+    return binding->watch.unknown_since ? binding->watch.unknown_since : binding->blind_since;
+}
+
 static void dedup_key(const struct binding *binding, enum alert_event event, char *out, size_t size)
 {
     snprintf(out, size, "keydrift/%s/%s", binding->config->name,
@@ -45,19 +57,26 @@ static json_t *alert_body(struct agent *agent, struct binding *binding, enum ale
     const json_t *incident = binding->incident ? binding->incident->body : NULL;
     struct text plan_id = json_text_at(incident, "plan_id");
     struct agent_command next = next_command(agent, binding, event, plan_id);
-    int64_t since = is_blindness(event) ? binding->watch.unknown_since : binding->watch.since;
+    int64_t since = is_blindness(event) ? blind_since(binding) : binding->watch.since;
+    struct text verdict = text_of(verdict_name(binding->judgement.verdict));
     struct buffer why;
     json_t *body;
 
     buffer_init(&why, 4096);
-    binding_explain(binding, &why);
+    if (tells_of_drift(event) && verdict_in_sync(binding->judgement.verdict) != 0 &&
+        json_text_at(incident, "why").start) {
+        verdict = json_text_at(incident, "verdict");
+        buffer_append(&why, json_text_at(incident, "why"));
+    } else {
+        binding_explain(binding, &why);
+    }
     if (event == ALERT_RESOLVED)
         since = json_integer_at(incident, "since_ms", since);
-    body = json_pack("{s:i,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "schema", 1,
+    body = json_pack("{s:i,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "schema", 1,
                      "event", alert_event_name(event), "dedup_key", key, "binding",
-                     binding->config->name, "verdict", verdict_name(binding->judgement.verdict),
-                     "since", json_of_instant(since), "why", json_of_text(buffer_text(&why)),
-                     "regenerated", member_or_null(incident, "regenerated"), "callers",
+                     binding->config->name, "verdict", json_of_text(verdict), "since",
+                     json_of_instant(since), "why", json_of_text(buffer_text(&why)), "regenerated",
+                     member_or_null(incident, "regenerated"), "callers",
                      member_or_null(incident, "callers"), "copy", document_copy(binding), "source",
                      document_source(binding), "incident",
                      json_of_string(binding->incident ? binding->incident->id : NULL), "plan_id",
@@ -78,7 +97,7 @@ static void add_for_sink(struct agent *agent, struct batch *batch, struct bindin
                          json_t *body)
 {
     int64_t now = agent_now(agent);
-    int64_t starts_at = is_blindness(event) ? binding->watch.unknown_since : binding->watch.since;
+    int64_t starts_at = is_blindness(event) ? blind_since(binding) : binding->watch.since;
     char id[37], record_id[200];
     json_t *record;
 
@@ -98,7 +117,8 @@ static void add_for_sink(struct agent *agent, struct batch *batch, struct bindin
         return;
     }
     batch_add(batch, CHANGE_INSERT, RECORD_OUTBOX, record_id, sink->name, now, json_incref(record));
-    outbox_take(agent->outbox, text_of(record_id), text_of(sink->name), record);
+    outbox_take(agent->outbox, text_of(record_id), text_of(sink->name), record, false);
+    batch->alerts = outbox_last(agent->outbox);
 }
 
 void alert_add(struct agent *agent, struct batch *batch, struct binding *binding,

@@ -79,6 +79,7 @@ struct commit {
     struct operation *operation;
     operation_done *done;
     void *context;
+    uint64_t alerts;
 };
 
 /* A commit is never taken back: closing waits for the disk, which is quick or fails. */
@@ -101,16 +102,22 @@ static void remember(struct agent *agent, const struct failure *failure)
     }
 }
 
+static void commit_end(struct commit *commit, const struct failure *failure)
+{
+    outbox_release(commit->job.agent->outbox, commit->alerts);
+    if (commit->done)
+        commit->done(failure, commit->context);
+    job_end(&commit->job);
+    free(commit);
+}
+
 static void on_committed(const struct failure *failure, void *context)
 {
     struct commit *commit = context;
     struct agent *agent = commit->job.agent;
 
     remember(agent, failure);
-    if (commit->done)
-        commit->done(failure, commit->context);
-    job_end(&commit->job);
-    free(commit);
+    commit_end(commit, failure);
 }
 
 static void on_no_store(const struct failure *unused, void *context)
@@ -122,22 +129,22 @@ static void on_no_store(const struct failure *unused, void *context)
     (void)unused;
     failure_set(&why, FAILURE_INTERNAL, "%s",
                 agent->settings.store_why ? agent->settings.store_why : "there is no state store");
-    if (commit->done)
-        commit->done(&why, commit->context);
-    job_end(&commit->job);
-    free(commit);
+    commit_end(commit, &why);
 }
 
 bool batch_commit(struct batch *batch, struct agent *agent, operation_done *done, void *context)
 {
     struct state_store *store = agent->settings.store;
+    uint64_t alerts = batch->alerts;
     struct commit *commit;
 
     if (batch->is_broken || !(commit = calloc(1, sizeof(*commit)))) {
         log_error("state not written", FIELD("why", "out of memory"));
         batch_clear(batch);
+        outbox_release(agent->outbox, alerts);
         return false;
     }
+    commit->alerts = alerts;
     commit->done = done;
     commit->context = context;
     if (store)
@@ -148,6 +155,7 @@ bool batch_commit(struct batch *batch, struct agent *agent, operation_done *done
     batch_clear(batch);
     if (!commit->operation) {
         free(commit);
+        outbox_release(agent->outbox, alerts);
         return false;
     }
     job_begin(&commit->job, agent, commit_cancel);

@@ -108,6 +108,9 @@ void incident_store(struct agent *agent, struct binding *binding, struct batch *
 
     batch_add(batch, CHANGE_PUT, RECORD_BINDING, binding->config->name, "", now,
               binding_record(binding));
+    if (binding->closed)
+        batch_add(batch, CHANGE_PUT, RECORD_INCIDENT, binding->closed->id, binding->config->name,
+                  now, json_deep_copy(binding->closed->body));
     if (!incident)
         return;
     buffer_init(&why, 4096);
@@ -122,6 +125,30 @@ void incident_store(struct agent *agent, struct binding *binding, struct batch *
     buffer_clear(&why);
     batch_add(batch, CHANGE_PUT, RECORD_INCIDENT, incident->id, binding->config->name, now,
               json_deep_copy(incident->body));
+}
+
+/* Commits end in the order in which they began. */
+static void on_stored(const struct failure *failure, void *context)
+{
+    struct binding *binding = context;
+
+    binding->stores_ended++;
+    if (failure)
+        binding->is_stored = false;
+    else if (binding->closed && binding->stores_ended >= binding->closed_in)
+        binding->closed = incident_free(binding->closed);
+}
+
+void incident_commit(struct agent *agent, struct binding *binding, struct batch *batch)
+{
+    struct failure why = {0};
+
+    binding->stores_begun++;
+    binding->is_stored = true;
+    if (batch_commit(batch, agent, on_stored, binding))
+        return;
+    failure_out_of_memory(&why);
+    on_stored(&why, binding);
 }
 
 /* ---- what a read leads to
@@ -176,8 +203,10 @@ static void close_incident(struct agent *agent, struct binding *binding, struct 
         alert_add(agent, batch, binding, ALERT_RESOLVED, false);
     batch_audit(batch, agent, "incident_resolved", text_of("keydrift"), binding->config->name, NULL,
                 json_pack("{s:s}", "incident", binding->incident->id));
-    incident_store(agent, binding, batch);
-    binding->incident = incident_free(binding->incident);
+    incident_free(binding->closed);
+    binding->closed = binding->incident;
+    binding->closed_in = binding->stores_begun + 1;
+    binding->incident = NULL;
     binding->watch.since = 0;
 }
 
@@ -189,19 +218,31 @@ static void change_blindness(struct agent *agent, struct binding *binding, enum 
     alert_add(agent, batch, binding, change == BLIND_BEGINS ? ALERT_BLIND : ALERT_SEEING, false);
 }
 
+static bool is_firing(const struct binding *binding)
+{
+    return binding->incident && incident_is_told(binding->incident);
+}
+
 static bool must_refresh(struct agent *agent, const struct binding *binding)
 {
     int64_t now = agent_now(agent);
-    bool is_firing =
-        (binding->incident && incident_is_told(binding->incident)) || binding->watch.is_blind;
 
-    for (size_t i = 0; is_firing && i < agent->settings.sink_count; i++) {
+    for (size_t i = 0;
+         (is_firing(binding) || binding->watch.is_blind) && i < agent->settings.sink_count; i++) {
         uint64_t refresh_ms = agent->settings.sinks[i]->refresh_ms;
 
         if (refresh_ms && now - binding->refreshed_at >= (int64_t)refresh_ms)
             return true;
     }
     return false;
+}
+
+static void refresh(struct agent *agent, struct binding *binding, struct batch *batch)
+{
+    if (is_firing(binding))
+        alert_add(agent, batch, binding, ALERT_REPEATED, true);
+    if (binding->watch.is_blind)
+        alert_add(agent, batch, binding, ALERT_BLIND, true);
 }
 
 static void act(struct agent *agent, struct binding *binding, const struct watch_outcome *outcome,
@@ -216,14 +257,10 @@ static void act(struct agent *agent, struct binding *binding, const struct watch
     change_blindness(agent, binding, outcome->blind, batch);
     if (outcome->actions & ACTION_ALERT_RESOLVED)
         close_incident(agent, binding, batch);
-    else if (outcome->actions & ACTION_ALERT_REPEATED && binding->incident &&
-             incident_is_told(binding->incident))
+    else if (outcome->actions & ACTION_ALERT_REPEATED && is_firing(binding))
         alert_add(agent, batch, binding, ALERT_REPEATED, false);
     else if (must_refresh(agent, binding))
-        alert_add(agent, batch, binding,
-                  binding->incident && incident_is_told(binding->incident) ? ALERT_REPEATED
-                                                                           : ALERT_BLIND,
-                  true);
+        refresh(agent, binding, batch);
     if (outcome->actions & ACTION_CHECK_SOON)
         watcher_check_soon(agent, binding, binding->config->confirm_delay_ms);
 }
@@ -255,6 +292,8 @@ void incident_on_read(struct agent *agent, const struct check_result *result)
     if (binding->telling) /* the alert being prepared comes first; the next read sees what is then
                              so */
         return;
+    if (before.unknown_since)
+        binding->blind_since = before.unknown_since;
     outcome = watch_read(&binding->watch, result->judgement.verdict, &policy, agent_now(agent));
     batch_init(&batch);
     plans_review(agent, binding, &batch);
@@ -263,26 +302,32 @@ void incident_on_read(struct agent *agent, const struct check_result *result)
     if (watch_differs(&before, &binding->watch) || !binding->is_stored ||
         outcome.before != binding->watch.state || batch.count > reviewed)
         incident_store(agent, binding, &batch);
-    if (batch.count) {
-        /* A commit that fails is repeated by the next read that has something to say. */
-        binding->is_stored = batch_commit(&batch, agent, NULL, NULL) && !agent->store_why;
-    }
+    if (batch.count)
+        incident_commit(agent, binding, &batch);
     batch_clear(&batch);
     if (binding->incident && !incident_is_told(binding->incident))
         incident_tell(agent, result);
     else if (binding->incident && binding->culprit_due_at &&
-             agent_now(agent) >= binding->culprit_due_at)
+             agent_now(agent) >= binding->culprit_due_at &&
+             binding->judgement.verdict == VERDICT_STALE)
         incident_find_culprit(agent, binding);
+}
+
+void incident_add_repair(struct agent *agent, struct binding *binding, enum incident_event event,
+                         const char *text, struct batch *batch)
+{
+    struct watch_outcome outcome = watch_repair(&binding->watch, event, agent_now(agent));
+
+    act(agent, binding, &outcome, text, batch);
+    incident_store(agent, binding, batch);
 }
 
 void incident_on_repair(struct agent *agent, struct binding *binding, enum incident_event event,
                         const char *text)
 {
-    struct watch_outcome outcome = watch_repair(&binding->watch, event, agent_now(agent));
     struct batch batch;
 
     batch_init(&batch);
-    act(agent, binding, &outcome, text, &batch);
-    incident_store(agent, binding, &batch);
-    batch_commit(&batch, agent, NULL, NULL);
+    incident_add_repair(agent, binding, event, text, &batch);
+    incident_commit(agent, binding, &batch);
 }

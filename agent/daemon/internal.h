@@ -47,13 +47,17 @@ struct binding {
     int64_t checked_at;        /* 0: not yet by this process */
     int64_t known_good_at;     /* last time it was in sync; where to begin looking for a culprit */
     struct incident *incident; /* NULL: none open */
+    struct incident *closed;   /* resolved, and not yet known to be stored so */
     struct job *routine;       /* its routine check, while under way */
     struct execution *execution;
     struct job *telling; /* the incident's first alert is being prepared */
     unsigned culprit_tries;
     int64_t culprit_due_at; /* when to ask again who did it; 0: not */
     int64_t refreshed_at;   /* last alert to sinks that forget */
-    bool is_stored;         /* the store has what `watch` says */
+    bool is_stored;         /* the store has, or soon will have, what `watch` says */
+    unsigned stores_begun, stores_ended,
+        closed_in; /* commits of this binding; the one of `closed` */
+    int64_t blind_since;
 };
 
 struct plan_record {
@@ -66,6 +70,7 @@ struct plan_record {
     char *why;               /* of a state that needs one, else NULL */
     struct binding *binding; /* NULL when the configuration no longer has it */
     unsigned approvals;      /* distinct approvers so far */
+    int64_t resume_at;       /* when the watcher may go on with it */
 };
 TAILQ_HEAD(plan_records, plan_record);
 
@@ -97,6 +102,8 @@ struct agent {
 
 /* Frees a closing agent once nothing is under way. */
 void agent_settle(struct agent *agent);
+/* Goes on with the next interrupted plan that is due for it, if none is being executed. */
+void agent_resume(struct agent *agent);
 int64_t agent_now(const struct agent *agent);
 struct binding *agent_binding_named(struct agent *agent, struct text name);
 /* "keydrift -c FILE REST", cut at 1,000 bytes. */
@@ -114,6 +121,7 @@ struct batch {
     struct change changes[BATCH_MAX];
     char *owned[BATCH_MAX][3]; /* id, parent, body */
     size_t count;
+    uint64_t alerts; /* the last one it stores (outbox_last()); 0: none */
     bool is_broken;
 };
 void batch_init(struct batch *batch);
@@ -171,8 +179,14 @@ void incident_tell(struct agent *agent, const struct check_result *result);
 /* Asks the service's log again for an incident whose culprit is unknown. */
 void incident_find_culprit(struct agent *agent, struct binding *binding);
 bool incident_is_told(const struct incident *incident);
-/* Puts the incident and the binding as they are now into the batch. */
+/* The same as part of a batch. */
+void incident_add_repair(struct agent *agent, struct binding *binding, enum incident_event event,
+                         const char *text, struct batch *batch);
+/* Puts the incident and the binding as they are now into the batch ... */
 void incident_store(struct agent *agent, struct binding *binding, struct batch *batch);
+/* ... and commits a batch with that in it. What the store does not take is put again by the next
+ * read. */
+void incident_commit(struct agent *agent, struct binding *binding, struct batch *batch);
 struct incident *incident_load(struct agent *agent, struct text id, struct text body);
 struct incident *incident_free(struct incident *incident); /* returns NULL */
 /* The binding's record: watch state and fingerprints. */
@@ -192,8 +206,13 @@ void alert_add(struct agent *agent, struct batch *batch, struct binding *binding
 
 struct outbox *outbox_open(struct agent *agent);
 struct outbox *outbox_free(struct outbox *outbox); /* returns NULL */
-/* Takes one pending delivery; it is already in the store, or the store is broken. */
-void outbox_take(struct outbox *outbox, struct text record_id, struct text sink, json_t *body);
+/* Takes one pending delivery. Unless it is stored already it is held back until the commit it is
+ * part of has ended, well or not. */
+void outbox_take(struct outbox *outbox, struct text record_id, struct text sink, json_t *body,
+                 bool is_stored);
+uint64_t outbox_last(const struct outbox *outbox);
+/* The commit of everything taken up to then has ended. */
+void outbox_release(struct outbox *outbox, uint64_t up_to);
 void outbox_run(struct outbox *outbox);
 /* Deliveries not yet made. */
 size_t outbox_waiting(const struct outbox *outbox);

@@ -20,6 +20,8 @@ struct delivery {
     json_t
         *body; /* {"id","event","dedup_key","created_at","starts_at","expires_at","alert":{...}} */
     char *alert_text;
+    uint64_t number; /* in the order in which they were taken */
+    bool is_held;    /* its commit is under way */
 };
 TAILQ_HEAD(deliveries, delivery);
 
@@ -36,6 +38,7 @@ struct outbox {
     struct agent *agent;
     struct lane *lanes;
     size_t count;
+    uint64_t last_number;
     bool is_running;
 };
 
@@ -167,7 +170,7 @@ static void lane_next(struct lane *lane)
     struct delivery *delivery = TAILQ_FIRST(&lane->waiting);
     struct alert alert = {0};
 
-    if (!delivery || lane->job.agent->is_closing) {
+    if (!delivery || delivery->is_held || lane->job.agent->is_closing) {
         lane_idle(lane);
         return;
     }
@@ -185,7 +188,9 @@ static void lane_next(struct lane *lane)
 
 static void lane_start(struct lane *lane)
 {
-    if (lane->is_busy || TAILQ_EMPTY(&lane->waiting) || lane->job.agent->is_closing)
+    const struct delivery *first = TAILQ_FIRST(&lane->waiting);
+
+    if (lane->is_busy || !first || first->is_held || lane->job.agent->is_closing)
         return;
     lane->is_busy = true;
     job_begin(&lane->job, lane->job.agent, lane_cancel);
@@ -195,7 +200,8 @@ static void lane_start(struct lane *lane)
 /* ---- from outside
  * ---------------------------------------------------------------------------------------- */
 
-void outbox_take(struct outbox *outbox, struct text record_id, struct text sink, json_t *body)
+void outbox_take(struct outbox *outbox, struct text record_id, struct text sink, json_t *body,
+                 bool is_stored)
 {
     struct delivery *delivery = calloc(1, sizeof(*delivery));
     struct lane *lane = NULL;
@@ -218,9 +224,31 @@ void outbox_take(struct outbox *outbox, struct text record_id, struct text sink,
             delivery_free(delivery);
         return;
     }
+    delivery->number = ++outbox->last_number;
+    delivery->is_held = !is_stored;
     TAILQ_INSERT_TAIL(&lane->waiting, delivery, link);
     if (outbox->is_running)
         lane_start(lane);
+}
+
+uint64_t outbox_last(const struct outbox *outbox)
+{
+    return outbox->last_number;
+}
+
+void outbox_release(struct outbox *outbox, uint64_t up_to)
+{
+    struct delivery *delivery;
+
+    for (size_t i = 0; i < outbox->count; i++) {
+        TAILQ_FOREACH(delivery, &outbox->lanes[i].waiting, link)
+        {
+            if (delivery->number <= up_to)
+                delivery->is_held = false;
+        }
+        if (outbox->is_running)
+            lane_start(&outbox->lanes[i]);
+    }
 }
 
 void outbox_run(struct outbox *outbox)

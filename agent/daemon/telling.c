@@ -94,7 +94,7 @@ static void finish_when_done(struct telling *telling)
     if (!telling->is_canceled && binding->incident) {
         batch_init(&batch);
         tell(telling, &batch);
-        batch_commit(&batch, telling->job.agent, NULL, NULL);
+        incident_commit(telling->job.agent, binding, &batch);
     }
     json_decref(telling->callers);
     json_decref(telling->regenerated);

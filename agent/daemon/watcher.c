@@ -33,11 +33,13 @@ static void on_checked(const struct check_result *result, void *context)
 
     binding->routine = NULL;
     agent->routine_checks--;
-    if (agent->is_closing || result->is_canceled)
+    if (agent->is_closing)
         return;
     next = schedule_next(interval_ms, agent_now(agent), agent->clock->random(agent->clock));
     put(agent, binding, next < earliest ? earliest : next);
-    incident_on_read(agent, result);
+    if (!result->is_canceled)
+        incident_on_read(agent, result);
+    agent_resume(agent);
     arm(agent);
 }
 
