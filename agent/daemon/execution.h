@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One plan being executed; shared by executor.c (its life: begin, journal, resume, end) and
- * executor_steps.c (what each step does). */
+/* One plan being executed; shared by executor.c (its life: begin, journal, resume, end),
+ * executor_regenerate.c and executor_steps.c (what each step does). */
 #ifndef AGENT_DAEMON_EXECUTION_H
 #define AGENT_DAEMON_EXECUTION_H
 
@@ -34,6 +34,9 @@ struct execution {
     bool log_was_asked, log_knows_it;
     int64_t patience_until; /* of the present step */
     unsigned good_probes, tries, looks;
+    struct fingerprint proven; /* the key that callers were served with */
+    bool is_proven;
+    bool is_resend; /* a regenerate was sent before */
     bool holds_lock, is_resumed;
     struct failure failure; /* the last one, for the sentence at the end */
 };
@@ -51,11 +54,21 @@ void execution_wait(struct execution *execution, uint64_t ms,
 /* Decisive check, then `then` with its result in the binding. */
 void execution_check(struct execution *execution, check_done *done);
 
+/* The course's next step. */
+void execution_go_on(struct execution *execution);
+/* 0.5 s, and slower while nothing happens: 5 s at most. */
+uint64_t execution_pause_ms(struct execution *execution);
+/* At least what the other side asked for. */
+uint64_t execution_pause_after_ms(struct execution *execution, const struct failure *failure);
+
 /* Begins the step that was just journaled. */
 void execution_perform(struct execution *execution);
 /* Before approvals are used: both sides as planned, all rights, and for a rotation a key that
  * works. */
 void execution_preflight(struct execution *execution);
+
+void execution_regenerate(struct execution *execution);
+void execution_confirm(struct execution *execution);
 
 /* True when the agent is closing or the operation was canceled: the caller returns, the execution
  * has ended. */

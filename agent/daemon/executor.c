@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOKS_MAX 100 /* how often one run may ask the core anew */
+#define LOOKS_MAX   100 /* how often one run may ask the core anew */
+#define POLL_MS     500ULL
+#define POLL_MAX_MS 5000ULL
+#define PAUSE_MS    300000 /* a plan that had to stop is tried again so late */
 
 /* ---- ending
  * ------------------------------------------------------------------------------------------ */
@@ -37,9 +40,13 @@ static void tell_waiters(struct execution *execution, const char *plan_id,
     }
 }
 
-static void store_end(struct execution *execution, const struct execution_outcome *outcome)
+/* One commit: a crash finds the plan ended and its incident moved on, or neither. */
+static void store_end(struct execution *execution, const struct execution_outcome *outcome,
+                      bool was_begun)
 {
     struct agent *agent = execution->job.agent;
+    struct binding *binding = execution->binding;
+    bool is_failed = outcome->state == PLAN_NEEDS_HUMAN;
     struct batch batch;
 
     batch_init(&batch);
@@ -48,7 +55,13 @@ static void store_end(struct execution *execution, const struct execution_outcom
                   agent_now(agent),
                   json_pack("{s:s}", "step", outcome->state == PLAN_DONE ? "done" : "needs_human"));
     plan_set_state(agent, execution->record, outcome->state, outcome->why, &batch);
-    batch_commit(&batch, agent, NULL, NULL);
+    if (was_begun)
+        incident_add_repair(agent, binding,
+                            is_failed ? EVENT_REPAIR_FAILED : EVENT_REPAIR_SUCCEEDED, outcome->why,
+                            &batch);
+    else
+        incident_store(agent, binding, &batch);
+    incident_commit(agent, binding, &batch);
 }
 
 void execution_end(struct execution *execution, enum plan_state state, const char *format, ...)
@@ -70,12 +83,9 @@ void execution_end(struct execution *execution, enum plan_state state, const cha
              FIELD("step", execution_step_name(execution->step)),
              FIELD("state", plan_state_name(state)), FIELD("why", why));
     execution_release(execution);
+    record->resume_at = agent_now(agent) + PAUSE_MS;
     if (is_over) {
-        store_end(execution, &outcome);
-        if (was_begun)
-            incident_on_repair(
-                agent, binding,
-                state == PLAN_NEEDS_HUMAN ? EVENT_REPAIR_FAILED : EVENT_REPAIR_SUCCEEDED, why);
+        store_end(execution, &outcome, was_begun);
         watcher_check_soon(agent, binding, 0);
     }
     tell_waiters(execution, plan_id, &outcome);
@@ -122,13 +132,15 @@ void execution_enter(struct execution *execution, enum execution_step step)
     int64_t now = agent_now(agent);
     struct batch batch;
 
+    if (step != execution->step) {
+        execution->tries = execution->good_probes = 0;
+        execution->patience_until = now + (int64_t)agent->config->rotation_confirm_ms;
+    }
     execution->step = step;
     if (step == STEP_REGENERATING && !approvals->guid(approvals, execution->request_id)) {
         execution_end(execution, PLAN_EXECUTING, "no random numbers; try again");
         return;
     }
-    execution->tries = execution->good_probes = 0;
-    execution->patience_until = now + (int64_t)agent->config->rotation_confirm_ms;
     if (step == STEP_DONE) {
         execution_end(execution, PLAN_DONE, "%s",
                       execution->record->plan.action == PLAN_ROTATE
@@ -148,6 +160,11 @@ void execution_enter(struct execution *execution, enum execution_step step)
     if (!batch_commit(&batch, agent, on_journaled, execution))
         execution_end(execution, PLAN_EXECUTING, "stopped before \"%s\": out of memory",
                       execution_step_name(step));
+}
+
+void execution_go_on(struct execution *execution)
+{
+    execution_enter(execution, execution_next(execution->record->plan.action, execution->step));
 }
 
 /* ---- looking and waiting
@@ -192,6 +209,30 @@ void execution_wait(struct execution *execution, uint64_t ms,
         execution_end(execution, execution->record->state, "out of memory; try again");
 }
 
+uint64_t execution_pause_ms(struct execution *execution)
+{
+    uint64_t pause_ms = POLL_MS << (execution->tries / 4 < 4 ? execution->tries / 4 : 4);
+
+    execution->tries++;
+    return pause_ms < POLL_MAX_MS ? pause_ms : POLL_MAX_MS;
+}
+
+uint64_t execution_pause_after_ms(struct execution *execution, const struct failure *failure)
+{
+    uint64_t pause_ms = execution_pause_ms(execution);
+
+    return failure->retry_after_ms > pause_ms ? failure->retry_after_ms : pause_ms;
+}
+
+/* A rotation writes only a key that callers were served with in this run. */
+static enum execution_step proven_first(const struct execution *execution, enum execution_step step)
+{
+    if (step == STEP_WRITING && execution->record->plan.action == PLAN_ROTATE &&
+        !(execution->is_proven && fingerprint_equal(&execution->proven, &execution->expected)))
+        return STEP_PROBING;
+    return step;
+}
+
 static void on_facts(const struct check_result *result, void *context)
 {
     struct execution *execution = context;
@@ -209,7 +250,7 @@ static void on_facts(const struct check_result *result, void *context)
             execution->expected = result->source.slots[execution->slot];
             execution->is_expected_known = true;
         }
-        execution_enter(execution, decision.step);
+        execution_enter(execution, proven_first(execution, decision.step));
     } else if (decision.verdict == EXECUTION_SUPERSEDED) {
         execution_end(execution, PLAN_SUPERSEDED, "%s", why.text);
     } else if (decision.verdict == EXECUTION_STOP) {
@@ -220,7 +261,7 @@ static void on_facts(const struct check_result *result, void *context)
         execution->step = STEP_CONFIRMING;
         execution_perform(execution);
     } else {
-        execution_wait(execution, 1000, execution_decide);
+        execution_wait(execution, execution_pause_ms(execution), execution_decide);
     }
 }
 
@@ -283,6 +324,15 @@ static void read_journal(struct execution *execution)
         execution_end(execution, PLAN_EXECUTING, "out of memory; try again");
 }
 
+static bool is_same_place(const struct binding *binding, const struct plan *plan)
+{
+    const struct secret_copy *copy = binding->copy;
+
+    return text_is(plan->source_id, binding->source->id) && text_is(plan->address, copy->address) &&
+           text_is(plan->mount, copy->mount) && text_is(plan->path, copy->path) &&
+           text_is(plan->field, copy->field);
+}
+
 static void on_begin(const struct failure *failure, void *context)
 {
     struct execution *execution = context;
@@ -290,7 +340,11 @@ static void on_begin(const struct failure *failure, void *context)
     execution->operation = NULL;
     if (execution_interrupted(execution, failure))
         return;
-    if (execution->is_resumed)
+    if (!is_same_place(execution->binding, &execution->record->plan))
+        execution_end(execution, execution->is_resumed ? PLAN_NEEDS_HUMAN : PLAN_SUPERSEDED,
+                      "the configuration of \"%s\" names another source or copy than the plan",
+                      execution->binding->config->name);
+    else if (execution->is_resumed)
         read_journal(execution);
     else
         execution_preflight(execution);
@@ -321,6 +375,7 @@ static bool add_waiter(struct execution *execution, execution_done *done, void *
 static bool may_begin(struct agent *agent, const struct plan_record *record, struct failure *why)
 {
     struct state_store *store = agent->settings.store;
+    const struct plan_record *other;
 
     if (!store)
         return failure_set(why, FAILURE_INTERNAL, "%s", agent->settings.store_why);
@@ -331,6 +386,12 @@ static bool may_begin(struct agent *agent, const struct plan_record *record, str
     if (!record->binding)
         return failure_set(why, FAILURE_INVALID,
                            "the configuration no longer has the binding of this plan");
+    TAILQ_FOREACH(other, &agent->plans, link)
+    if (other != record && other->binding == record->binding && other->state == PLAN_EXECUTING)
+        return failure_set(why, FAILURE_CONFLICT,
+                           "plan %.12s of this binding was begun and has not ended: go on with it "
+                           "first",
+                           other->id);
     return store->try_lock_execution(store, why);
 }
 

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#define POLL_MS          500ULL
-#define POLL_MAX_MS      5000ULL
 #define STEADY_PROBES    2
 #define STEADY_PAUSE_MS  100
 #define UNDECIDED_PROBES 5
@@ -19,29 +17,19 @@ static bool is_rotation(const struct execution *execution)
     return execution->record->plan.action == PLAN_ROTATE;
 }
 
-/* 0.5 s, and slower while nothing happens: 5 s at most. */
-static uint64_t poll_pause_ms(struct execution *execution)
-{
-    uint64_t pause_ms = POLL_MS << (execution->tries / 4 < 4 ? execution->tries / 4 : 4);
-
-    execution->tries++;
-    return pause_ms < POLL_MAX_MS ? pause_ms : POLL_MAX_MS;
-}
-
-static uint64_t pause_after_ms(struct execution *execution, const struct failure *failure)
-{
-    uint64_t pause_ms = poll_pause_ms(execution);
-
-    return failure->retry_after_ms > pause_ms ? failure->retry_after_ms : pause_ms;
-}
-
-static void next_step(struct execution *execution)
-{
-    execution_enter(execution, execution_next(execution->record->plan.action, execution->step));
-}
-
 /* ---- reading the key that is to be written
  * ------------------------------------------------------------ */
+
+static void source_moved_on(struct execution *execution)
+{
+    if (!is_rotation(execution) && execution->step == STEP_PROBING)
+        execution_end(execution, PLAN_NEEDS_HUMAN,
+                      "the copy was written and read back, but meanwhile the source's %.*s key was "
+                      "regenerated again: make a new plan",
+                      TEXT_ARG(execution->record->plan.slot));
+    else
+        execution_decide(execution);
+}
 
 static void on_keys(const struct source_keys *keys, const struct failure *failure, void *context)
 {
@@ -54,12 +42,12 @@ static void on_keys(const struct source_keys *keys, const struct failure *failur
     execution->key = secret_free(execution->key);
     if (failure) {
         execution->failure = *failure;
-        execution_wait(execution, pause_after_ms(execution, failure), execution_perform);
+        execution_wait(execution, execution_pause_after_ms(execution, failure), execution_perform);
         return;
     }
     if (execution->is_expected_known &&
         !fingerprint_equal(&keys->fact->slots[slot], &execution->expected)) {
-        execution_decide(execution); /* the source has moved on */
+        source_moved_on(execution);
         return;
     }
     execution->key = keys->keys[slot] ? secret_copy(keys->keys[slot]) : NULL;
@@ -105,7 +93,7 @@ static void on_locked(const struct failure *failure, void *context)
     execution->step = STEP_LOCKED;
     incident_on_repair(execution->job.agent, execution->binding, EVENT_REPAIR_STARTED,
                        "repair begins");
-    next_step(execution);
+    execution_go_on(execution);
 }
 
 /* From this commit on the approvals are spent, whatever follows. */
@@ -216,132 +204,17 @@ void execution_preflight(struct execution *execution)
     execution_check(execution, on_preflight_facts);
 }
 
-/* ---- regenerating and confirming
- * ---------------------------------------------------------------------- */
-
-static void confirm(struct execution *execution);
-
-static void on_regenerated(const struct failure *failure, void *context)
-{
-    struct execution *execution = context;
-
-    execution->operation = NULL;
-    if (execution_interrupted(execution, failure))
-        return;
-    if (failure) {
-        log_warn("regenerate", FIELD("plan", execution->record->id), FIELD("why", failure->text));
-        execution->failure = *failure;
-    }
-    /* Refused outright means nothing was changed; anything else is for the key itself to tell. */
-    if (failure && (failure->kind == FAILURE_DENIED || failure->kind == FAILURE_NOT_FOUND ||
-                    failure->kind == FAILURE_INVALID || failure->kind == FAILURE_CONFLICT ||
-                    failure->kind == FAILURE_THROTTLED)) {
-        execution_end(execution, PLAN_NEEDS_HUMAN,
-                      "the service refused to regenerate %.*s: %s; nothing was changed",
-                      TEXT_ARG(execution->record->plan.slot), failure->text);
-        return;
-    }
-    execution->is_regenerate_doubtful = failure != NULL;
-    execution_enter(execution, STEP_CONFIRMING);
-}
-
-static void regenerate(struct execution *execution)
-{
-    struct key_source *source = execution->binding->source;
-
-    execution->regenerating_since = agent_now(execution->job.agent);
-    execution->operation = source->regenerate(
-        source, execution->slot, text_of(execution->request_id), on_regenerated, execution);
-    if (!execution->operation)
-        execution_end(execution, PLAN_EXECUTING, "out of memory; try again");
-}
-
-static void on_log_asked(const struct source_event *event, const struct failure *failure,
-                         void *context)
-{
-    struct execution *execution = context;
-
-    execution->operation = NULL;
-    if (execution_interrupted(execution, failure))
-        return;
-    execution->log_was_asked = failure == NULL;
-    execution->log_knows_it = event != NULL;
-    if (failure)
-        execution->failure = *failure;
-    execution_wait(execution, poll_pause_ms(execution), confirm);
-}
-
-static bool is_log_worth_asking(const struct execution *execution)
-{
-    const struct agent *agent = execution->job.agent;
-
-    return execution->is_regenerate_doubtful && !execution->log_was_asked &&
-           agent_now(agent) - execution->regenerating_since >=
-               (int64_t)agent->config->rotation_resend_ms;
-}
-
-static void still_unchanged(struct execution *execution, const struct source_fact *fact)
-{
-    struct agent *agent = execution->job.agent;
-    struct key_source *source = execution->binding->source;
-    const struct plan *plan = &execution->record->plan;
-
-    failure_set(&execution->failure, FAILURE_AMBIGUOUS,
-                "the regenerate of %.*s shows no effect yet", TEXT_ARG(plan->slot));
-    if (execution->is_regenerate_doubtful &&
-        execution_may_resend(plan, fact, execution->regenerating_since,
-                             agent->config->rotation_resend_ms, execution->log_was_asked,
-                             execution->log_knows_it, agent_now(agent))) {
-        execution->log_was_asked = false;
-        execution_enter(execution, STEP_REGENERATING);
-        return;
-    }
-    if (is_log_worth_asking(execution)) {
-        execution->operation =
-            source->find_request(source, text_of(execution->request_id),
-                                 execution->regenerating_since - 600000, on_log_asked, execution);
-        if (execution->operation)
-            return;
-    }
-    execution_wait(execution, poll_pause_ms(execution), confirm);
-}
-
-static void on_confirm_keys(const struct source_keys *keys, const struct failure *failure,
-                            void *context)
-{
-    struct execution *execution = context;
-    const struct plan *plan = &execution->record->plan;
-
-    execution->operation = NULL;
-    if (execution_interrupted(execution, failure))
-        return;
-    if (failure) {
-        execution->failure = *failure;
-        execution_wait(execution, pause_after_ms(execution, failure), confirm);
-        return;
-    }
-    if (fingerprint_equal(&keys->fact->slots[execution->slot], &plan->slot_before)) {
-        still_unchanged(execution, keys->fact);
-        return;
-    }
-    execution->expected = keys->fact->slots[execution->slot];
-    execution->is_expected_known = true;
-    next_step(execution);
-}
-
-static void confirm(struct execution *execution)
-{
-    struct key_source *source = execution->binding->source;
-
-    execution->operation = source->list(source, 0, on_confirm_keys, execution);
-    if (!execution->operation)
-        execution_end(execution, PLAN_EXECUTING, "out of memory; try again");
-}
-
 /* ---- probing
  * ------------------------------------------------------------------------------------------ */
 
 static void probe_key(struct execution *execution);
+
+static void key_is_proven(struct execution *execution)
+{
+    execution->proven = execution->expected;
+    execution->is_proven = true;
+    execution_go_on(execution);
+}
 
 static void start_probing(struct execution *execution)
 {
@@ -357,7 +230,7 @@ static void on_probed(const struct probe *probe, const struct failure *failure, 
         return;
     if (!failure && (probe->result == PROBE_WORKS || probe->result == PROBE_ACCEPTED)) {
         if (++execution->good_probes >= STEADY_PROBES)
-            next_step(execution);
+            key_is_proven(execution);
         else
             execution_wait(execution, STEADY_PAUSE_MS, start_probing);
         return;
@@ -375,7 +248,7 @@ static void on_probed(const struct probe *probe, const struct failure *failure, 
         execution->tries >= UNDECIDED_PROBES) {
         log_warn("repaired, but the scoring call could not tell",
                  FIELD("why", execution->failure.text));
-        next_step(execution);
+        execution_go_on(execution);
         return;
     }
     if (!is_rotation(execution) && agent_now(execution->job.agent) >= execution->patience_until) {
@@ -383,7 +256,7 @@ static void on_probed(const struct probe *probe, const struct failure *failure, 
                       execution->failure.text);
         return;
     }
-    execution_wait(execution, poll_pause_ms(execution), start_probing);
+    execution_wait(execution, execution_pause_ms(execution), start_probing);
 }
 
 static void probe_key(struct execution *execution)
@@ -410,17 +283,15 @@ static void on_written(const struct copy_version *version, const struct failure 
     if (execution_interrupted(execution, failure))
         return;
     if (!failure) {
-        next_step(execution);
+        execution_go_on(execution);
         return;
     }
     log_warn("write", FIELD("plan", execution->record->id), FIELD("why", failure->text));
     execution->failure = *failure;
-    if (failure_is_temporary(failure->kind)) {
-        execution_wait(execution, failure->retry_after_ms > 1000 ? failure->retry_after_ms : 1000,
-                       execution_decide);
-    } else if ((failure->kind == FAILURE_CONFLICT || failure->kind == FAILURE_AMBIGUOUS) &&
-               execution->tries++ < WRITE_CONFLICTS) {
-        execution_decide(execution);
+    if (failure_is_temporary(failure->kind) ||
+        ((failure->kind == FAILURE_CONFLICT || failure->kind == FAILURE_AMBIGUOUS) &&
+         execution->tries < WRITE_CONFLICTS)) {
+        execution_wait(execution, execution_pause_after_ms(execution, failure), execution_decide);
     } else {
         execution_end(execution, PLAN_NEEDS_HUMAN, "the copy was not written: %s", failure->text);
     }
@@ -447,15 +318,16 @@ static void on_verified(const struct check_result *result, void *context)
         return;
     if (result->copy.state == COPY_PRESENT &&
         fingerprint_equal(&result->copy.value, &execution->expected)) {
-        next_step(execution);
+        execution_go_on(execution);
         return;
     }
     if (result->copy.state == COPY_UNKNOWN) {
         failure_set(&execution->failure, FAILURE_REMOTE, "%s", result->copy.why);
-        execution_wait(execution, poll_pause_ms(execution), verify);
+        execution_wait(execution, execution_pause_ms(execution), verify);
         return;
     }
-    execution_decide(execution);
+    /* Perhaps a standby that lags behind. */
+    execution_wait(execution, execution_pause_ms(execution), execution_decide);
 }
 
 static void verify(struct execution *execution)
@@ -463,8 +335,48 @@ static void verify(struct execution *execution)
     execution_check(execution, on_verified);
 }
 
+static void settled(struct execution *execution);
+
 /* ---- settling
  * ------------------------------------------------------------------------------------------ */
+
+static void on_settled_probe(const struct probe *probe, const struct failure *failure,
+                             void *context)
+{
+    struct execution *execution = context;
+
+    execution->operation = NULL;
+    if (execution_interrupted(execution, failure))
+        return;
+    if (!failure && (probe->result == PROBE_WORKS || probe->result == PROBE_ACCEPTED)) {
+        execution_go_on(execution);
+        return;
+    }
+    if (failure)
+        execution->failure = *failure;
+    else
+        failure_set(&execution->failure, FAILURE_REMOTE,
+                    "the scoring call with what the copy now holds is not green (HTTP %d, %.*s)",
+                    probe->http_status, TEXT_ARG(probe->reason));
+    if (agent_now(execution->job.agent) >= execution->patience_until)
+        execution_end(execution, PLAN_NEEDS_HUMAN, "the new key was written and read back, but %s",
+                      execution->failure.text);
+    else
+        execution_wait(execution, execution_pause_ms(execution), settled);
+}
+
+/* The key worked before it was written; this is the value that callers read. */
+static void probe_copy(struct execution *execution, const struct secret *value)
+{
+    struct key_source *source = execution->binding->source;
+    const struct config_binding *config = execution->binding->config;
+
+    execution->operation =
+        source->probe(source, value, text_of(config->probe_body),
+                      text_of(config->probe_content_type), on_settled_probe, execution);
+    if (!execution->operation)
+        execution_end(execution, PLAN_EXECUTING, "out of memory; try again");
+}
 
 static void on_settled(const struct check_result *result, void *context)
 {
@@ -473,18 +385,18 @@ static void on_settled(const struct check_result *result, void *context)
     execution->check = NULL;
     if (execution_interrupted(execution, NULL))
         return;
-    if (result->judgement.verdict == VERDICT_MATCH) {
-        next_step(execution);
-        return;
-    }
     if (result->judgement.verdict == VERDICT_UNKNOWN) {
         failure_set(&execution->failure, FAILURE_REMOTE, "one side cannot be read");
-        execution_wait(execution, poll_pause_ms(execution), execution_perform);
-        return;
+        execution_wait(execution, execution_pause_ms(execution), settled);
+    } else if (result->judgement.verdict != VERDICT_MATCH) {
+        execution_end(execution, PLAN_NEEDS_HUMAN,
+                      "the new key was written, but now the copy and the source differ (%s)",
+                      verdict_name(result->judgement.verdict));
+    } else if (execution->binding->config->probe_score) {
+        probe_copy(execution, result->value);
+    } else {
+        execution_go_on(execution);
     }
-    execution_end(execution, PLAN_NEEDS_HUMAN,
-                  "the new key was written, but now the copy and the source differ (%s)",
-                  verdict_name(result->judgement.verdict));
 }
 
 static void settled(struct execution *execution)
@@ -501,16 +413,16 @@ void execution_perform(struct execution *execution)
 
     switch (execution->step) {
     case STEP_REGENERATING:
-        regenerate(execution);
+        execution_regenerate(execution);
         return;
     case STEP_CONFIRMING:
-        confirm(execution);
+        execution_confirm(execution);
         return;
     case STEP_PROBING:
         if (execution->binding->config->probe_score)
             start_probing(execution);
         else
-            next_step(execution);
+            key_is_proven(execution);
         return;
     case STEP_WRITING:
         with_key(execution, write_key);
