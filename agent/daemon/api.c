@@ -93,6 +93,28 @@ bool call_interrupted(struct api_call *call)
     return true;
 }
 
+struct binding *find_binding(struct agent *agent, struct text name, struct failure *why)
+{
+    struct binding *binding = agent_binding_named(agent, name);
+    const char *nearest = NULL;
+    size_t best = 4;
+
+    for (size_t i = 0; !binding && i < agent->binding_count; i++) {
+        const char *known = agent->bindings[i].config->name;
+        size_t distance = text_distance(name, text_of(known));
+
+        if (distance < best) {
+            best = distance;
+            nearest = known;
+        }
+    }
+    if (!binding)
+        failure_set(why, FAILURE_INVALID, "no binding \"%.*s\" in the configuration%s%s%s",
+                    TEXT_ARG(name), nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+                    nearest ? "\"?" : "");
+    return binding;
+}
+
 /* ---- routes
  * ------------------------------------------------------------------------------------------ */
 

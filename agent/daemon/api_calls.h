@@ -32,6 +32,9 @@ void call_answer(struct api_call *call, int status, json_t *document);
 void call_fail(struct api_call *call, const struct failure *failure);
 void call_refuse(struct api_call *call, int status, enum failure_kind kind, const char *format, ...)
     printf_like(4, 5);
+/* NULL with `why`, which names the nearest one. */
+struct binding *find_binding(struct agent *agent, struct text name, struct failure *why);
+
 /* True when the call was canceled or the agent is closing: it has ended. */
 bool call_interrupted(struct api_call *call);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define WAIT_POLL_MS 500
+#define WAIT_MAX_MS  604800000 /* a week */
 
 static void count_approvals(struct api_call *call, const json_t *tokens);
 
@@ -51,7 +52,12 @@ static void on_ended_plan(const struct record *records, size_t count, const stru
         call_fail(call, failure);
         return;
     }
-    if (count != 1) {
+    if (count > 1) {
+        call_refuse(call, 400, FAILURE_INVALID,
+                    "\"%s\" is the beginning of several plan ids: give more of it", call->id);
+        return;
+    }
+    if (count == 0) {
         call_refuse(call, 404, FAILURE_NOT_FOUND,
                     "no plan \"%s\" is known here: make one with \"%s\"", call->id,
                     agent_command(agent, "plan BINDING").text);
@@ -137,12 +143,12 @@ static void on_plan_stored(const struct failure *failure, void *context)
 
 static struct binding *the_binding(struct api_call *call)
 {
-    struct text name = json_text_at(call->body, "binding");
-    struct binding *binding = agent_binding_named(call->job.agent, name);
+    struct failure why = {0};
+    struct binding *binding =
+        find_binding(call->job.agent, json_text_at(call->body, "binding"), &why);
 
     if (!binding)
-        call_refuse(call, 400, FAILURE_INVALID, "no binding \"%.*s\" in the configuration",
-                    TEXT_ARG(name));
+        call_fail(call, &why);
     return binding;
 }
 
@@ -161,8 +167,10 @@ static void on_plan_facts(const struct check_result *result, void *context)
     plans_review(agent, result->binding, &batch);
     plan = plan_make(agent, result->binding, call->action, text_of(call->requester), &batch,
                      &call->is_new, &why);
-    if (!plan || (!batch.count && !call->is_new)) {
-        batch_commit(&batch, agent, NULL, NULL);
+    if (!plan || !batch.count) {
+        if (batch.count)
+            batch_commit(&batch, agent, NULL, NULL);
+        batch_clear(&batch);
         if (!plan) {
             call_fail(call, &why);
             return;
@@ -325,6 +333,10 @@ static void on_counted(const struct used_token *approved, size_t count,
         return;
     if (failure)
         call_fail(call, failure);
+    else if (!the_plan(call))
+        call_refuse(call, 409, FAILURE_CONFLICT,
+                    "the plan ended while it waited for approval: see \"%s\"",
+                    agent_command(agent, "show %.12s", call->id).text);
     else if (agent->config->approver_count == 0)
         call_refuse(
             call, 403, FAILURE_DENIED,
@@ -348,8 +360,9 @@ static void go(struct api_call *call)
 {
     struct plan_record *plan = the_plan(call);
     json_t *tokens = json_at(call->body, "tokens");
+    int64_t wait_ms = json_integer_at(call->body, "wait_ms", 0);
 
-    call->wait_until = agent_now(call->job.agent) + json_integer_at(call->body, "wait_ms", 0);
+    call->wait_until = agent_now(call->job.agent) + (wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS);
     if (plan->state == PLAN_EXECUTING)
         execute(call, NULL, 0);
     else

@@ -31,24 +31,10 @@ static void on_checked(const struct check_result *result, void *context)
 
 static bool add_binding(struct api_call *call, struct text name, struct failure *why)
 {
-    struct agent *agent = call->job.agent;
-    struct binding *binding = agent_binding_named(agent, name);
-    const char *nearest = NULL;
-    size_t best = 4;
+    struct binding *binding = find_binding(call->job.agent, name, why);
 
-    for (size_t i = 0; !binding && i < agent->binding_count; i++) {
-        const char *known = agent->bindings[i].config->name;
-        size_t distance = text_distance(name, text_of(known));
-
-        if (distance < best) {
-            best = distance;
-            nearest = known;
-        }
-    }
     if (!binding)
-        return failure_set(why, FAILURE_INVALID, "no binding \"%.*s\" in the configuration%s%s%s",
-                           TEXT_ARG(name), nearest ? "; did you mean \"" : "",
-                           nearest ? nearest : "", nearest ? "\"?" : "");
+        return false;
     for (size_t i = 0; i < call->binding_count; i++)
         if (call->bindings[i] == binding)
             return true;
