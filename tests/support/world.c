@@ -63,6 +63,7 @@ struct world *world_free(struct world *world)
 {
     if (world->agent)
         world_stop(world);
+    world_answer_clear(&world->answer);
     fake_sink_clear(&world->sinks[0]);
     fake_sink_clear(&world->sinks[1]);
     fake_store_clear(&world->store);
@@ -148,6 +149,7 @@ void world_bury(struct world *world)
 {
     world->clock.is_dead = true;
     world_stop(world);
+    world_answer_clear(&world->answer);
     world->store.is_locked = false;
     world->clock.crash_at = 0;
     world->clock.is_dead = false;
@@ -206,16 +208,16 @@ void world_answer_clear(struct world_answer *answer)
 
 bool world_plan(struct world *world, const char *action, char id[PLAN_ID_SIZE])
 {
-    static struct world_answer answer; /* still told when the agent is killed meanwhile */
+    struct world_answer *answer = &world->answer;
     char body[200];
     int status;
 
     snprintf(body, sizeof(body), "{\"binding\":\"nachet\",\"action\":\"%s\"}", action);
-    status = world_call(world, &answer, "POST", "/v1/plans", "dev", body);
+    status = world_call(world, answer, "POST", "/v1/plans", "dev", body);
     if (status)
-        snprintf(id, PLAN_ID_SIZE, "%s", json_string_in(answer.document, "plan_id"));
-    if (answer.is_done)
-        world_answer_clear(&answer);
+        snprintf(id, PLAN_ID_SIZE, "%s", json_string_in(answer->document, "plan_id"));
+    if (answer->is_done)
+        world_answer_clear(answer);
     return status == 200 || status == 201;
 }
 

@@ -17,6 +17,13 @@
 #define MINUTES *60000LL
 #define HOURS   *3600000LL
 
+struct world_answer {
+    bool is_done;
+    int status;
+    json_t *document;
+    struct operation *operation;
+};
+
 struct world {
     struct fake_clock clock;
     struct fake_source sources[2];
@@ -32,14 +39,8 @@ struct world {
     struct agent *agent; /* NULL while none runs */
     bool is_ready, is_closed, has_no_store;
     struct failure ready_failure;
-    unsigned tokens; /* handed out so far */
-};
-
-struct world_answer {
-    bool is_done;
-    int status;
-    json_t *document;
-    struct operation *operation;
+    unsigned tokens;            /* handed out so far */
+    struct world_answer answer; /* for requests during which the agent may be killed */
 };
 
 /* One binding, "nachet", in sync. Change what you like before world_start(). */
