@@ -179,6 +179,7 @@ struct mount_wait {
     struct mount *mount;
     struct vault_client *client;
     bool is_waiting, is_canceled;
+    int kv; /* what is to be told: the mount may be forgotten meanwhile */
     void (*done)(struct mount_wait *wait, int kv, const struct failure *failure);
 };
 

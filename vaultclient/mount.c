@@ -47,8 +47,8 @@ static void on_told(struct later *later)
     if (wait->is_canceled) {
         failure_set(&canceled, FAILURE_CANCELED, "canceled");
         wait->done(wait, 0, &canceled);
-    } else if (wait->mount->kv) {
-        wait->done(wait, wait->mount->kv, NULL);
+    } else if (wait->kv) {
+        wait->done(wait, wait->kv, NULL);
     } else {
         wait->done(wait, 0, &wait->mount->failure);
     }
@@ -59,6 +59,7 @@ static void tell_later(struct mount_wait *wait)
     if (wait->is_waiting)
         LIST_REMOVE(wait, link);
     wait->is_waiting = false;
+    wait->kv = wait->mount->kv;
     vault_later_set(&wait->client->laters, &wait->later, 0, on_told);
 }
 

@@ -200,7 +200,7 @@ static bool send_it(struct request *request)
         .target = request->target,
         .headers = headers,
         .header_count = 1,
-        .deadline_ms = (uint32_t)(request->plan.deadline - now),
+        .deadline_ms = request->plan.deadline > now ? (uint32_t)(request->plan.deadline - now) : 1,
         .max_answer = request->plan.max_answer,
         .retry = request->plan.retry,
         .lane = request->plan.lane,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads and writes against a server that answers as it should, and as it should not. */
 #include "tests/unit/vaultclient/scene.h"
+#include "vaultclient/internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -81,6 +82,27 @@ TEST(the_mount_is_asked_once_for_many_and_remembered)
     expect_kind(&outcomes[0], FAILURE_NONE, "");
     assert_int_equal(scene_count(scene, "GET " MOUNT_PATH), 1);
     assert_int_equal(scene_count(scene, READ), 21);
+    scene_close(scene);
+}
+
+static void note_version(struct mount_wait *wait, int kv, const struct failure *failure)
+{
+    (void)wait;
+    assert_null(failure);
+    assert_int_equal(kv, 2);
+}
+
+/* Another call's answer may make the mount forgotten between the two. */
+TEST(what_was_known_when_it_was_asked_is_what_is_told)
+{
+    struct scene *scene = scene_with_token();
+    struct mount_wait wait = {0};
+
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/data/a", DATA("{\"k\":\"v\"}", "3"));
+    read_a(scene);
+    assert_true(vault_mount_learn(scene->client, TEXT("kv"), false, 0, &wait, note_version));
+    vault_mount_forget(scene->client, TEXT("kv"));
+    vault_idle(&scene->loop, 20);
     scene_close(scene);
 }
 
@@ -548,6 +570,7 @@ int main(void)
     return RUN(CASE(requests_carry_token_namespace_and_mark),
                CASE(paths_that_servers_misunderstand_never_reach_one),
                CASE(the_mount_is_asked_once_for_many_and_remembered),
+               CASE(what_was_known_when_it_was_asked_is_what_is_told),
                CASE(a_server_behind_a_unix_socket_is_reached),
                CASE(settings_that_make_no_sense_are_refused),
                CASE(a_web_page_is_told_for_what_it_is),
