@@ -278,15 +278,16 @@ class Alertmanager:
                       "repeat_interval": "1h"},
             "receivers": [{"name": "test", "webhook_configs": [
                 {"url": receiver.url + "/am", "send_resolved": True}]}]}))
-        as_nobody = {}
+        program, as_nobody = self.find(), {}
         if IS_ROOT:
+            program = shutil.copy(program, directory)  # nobody may not reach a tree below /root
             for path in (directory, directory / "data", configuration):
                 os.chown(path, NOBODY, NOBODY)
             as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         self.log = directory / "alertmanager.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [self.find(), "--config.file=%s" % configuration, "--storage.path=%s" % (directory / "data"),
+                [program, "--config.file=%s" % configuration, "--storage.path=%s" % (directory / "data"),
                  "--web.listen-address=127.0.0.1:0", "--cluster.listen-address="],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory, **as_nobody)
         place.on_close(self.stop)
