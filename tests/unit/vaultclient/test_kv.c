@@ -85,6 +85,30 @@ TEST(the_mount_is_asked_once_for_many_and_remembered)
     scene_close(scene);
 }
 
+/* A version 1 mount in its place says "not found" where the other kept its metadata. */
+TEST(after_a_missing_secret_the_mount_is_asked_again)
+{
+    struct scene *scene = scene_open();
+    struct secret *token = secret_new(TEXT("s.given"));
+    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = token};
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, LOOKUP_OK);
+    LOOPBACK_SCRIPT(
+        scene->server, MOUNT_PATH, MOUNT_V2,
+        SAYS("200",
+             "{\"data\":{\"path\":\"kv/\",\"type\":\"kv\",\"options\":{\"version\":\"1\"}}}"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", ABSENT);
+    scene->client = scene_client(scene, &auth, NULL, 5000);
+    outcome = vault_metadata_of(&scene->loop, scene->client, "a");
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "no such secret");
+    outcome = vault_metadata_of(&scene->loop, scene->client, "a");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(outcome.version.kv, 1);
+    secret_free(token);
+    scene_close(scene);
+}
+
 static void note_version(struct mount_wait *wait, int kv, const struct failure *failure)
 {
     (void)wait;
@@ -570,6 +594,7 @@ int main(void)
     return RUN(CASE(requests_carry_token_namespace_and_mark),
                CASE(paths_that_servers_misunderstand_never_reach_one),
                CASE(the_mount_is_asked_once_for_many_and_remembered),
+               CASE(after_a_missing_secret_the_mount_is_asked_again),
                CASE(what_was_known_when_it_was_asked_is_what_is_told),
                CASE(a_server_behind_a_unix_socket_is_reached),
                CASE(settings_that_make_no_sense_are_refused),
