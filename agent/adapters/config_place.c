@@ -85,6 +85,8 @@ void read_path(struct reader *reader, const struct config_key *key, const struct
     *ret = path_below(reader, text);
     if (*ret && key->flags & KEY_IS_PRIVATE)
         look_at_private_file(reader, node, *ret);
+    if (*ret && key->flags & KEY_IS_SECRET)
+        look_at_secret_file(reader, node, *ret);
 }
 
 /* What is wrong with an http or https URL; NULL when nothing is. */

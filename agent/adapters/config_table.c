@@ -33,7 +33,7 @@ static const struct config_key auth_keys[] = {
     {"token", "Where the token is kept.", KEY_SECRET, .at_secret = VAULT(token),
      .only_for = WORD_BIT(CONFIG_VAULT_TOKEN), .needed_for = WORD_BIT(CONFIG_VAULT_TOKEN)},
     {"token_file", "A file with the token, read again when it is replaced.", KEY_PATH,
-     .at = VAULT(token_file), .only_for = WORD_BIT(CONFIG_VAULT_TOKEN_FILE),
+     KEY_IS_SECRET, .at = VAULT(token_file), .only_for = WORD_BIT(CONFIG_VAULT_TOKEN_FILE),
      .needed_for = WORD_BIT(CONFIG_VAULT_TOKEN_FILE)},
     {"role", "The name of the AppRole; a wrapped secret id must have been made for it.", KEY_NAME,
      .at = VAULT(role_name), .only_for = WORD_BIT(CONFIG_VAULT_APPROLE)},

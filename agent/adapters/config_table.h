@@ -42,6 +42,7 @@ enum key_flags {
     KEY_IS_PRIVATE = 8,    /* a file with a private key: refused when others can read it */
     KEY_SELECTS = 16,      /* its word says which other keys of the table there are */
     KEY_SECOND_PLACE = 32, /* of a field that has a key elsewhere: read here, shown there */
+    KEY_IS_SECRET = 64,    /* a file with a secret: others who can read it are warned of */
 };
 
 #define WORD_LATER      (-100) /* a word that a later version brings */
