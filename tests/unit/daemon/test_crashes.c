@@ -116,7 +116,27 @@ static unsigned boundaries_of(const struct story *story, enum going_on how)
     return boundaries;
 }
 
-static void survive_all(const struct story *story, enum going_on how, unsigned second)
+enum ending { KILLED, CLOSED };
+
+/* Closing in order loses nothing either, and takes no longer than the commits under way. */
+static void end_life(struct world *world, enum ending ending, unsigned boundary)
+{
+    int64_t took_ms;
+
+    if (ending == KILLED) {
+        world_bury(world);
+        return;
+    }
+    took_ms = world_stop(world);
+    if (took_ms > 20)
+        fail_msg("boundary %u: closing took %lld ms", boundary, (long long)took_ms);
+    if (world->answer.operation)
+        fail_msg("boundary %u: a request got no answer", boundary);
+    world_answer_clear(&world->answer);
+}
+
+static void survive_all(const struct story *story, enum going_on how, enum ending ending,
+                        unsigned second)
 {
     unsigned boundaries = boundaries_of(story, how);
 
@@ -124,10 +144,10 @@ static void survive_all(const struct story *story, enum going_on how, unsigned s
         struct world *world = world_of(story);
         char id[PLAN_ID_SIZE] = "";
 
-        world->clock.crash_at = boundary;
+        *(ending == KILLED ? &world->clock.crash_at : &world->clock.stop_at) = boundary;
         if (live(world, story, how, id) && world_run(world, 1 MINUTES))
             fail_msg("boundary %u of %u was not reached", boundary, boundaries);
-        world_bury(world);
+        end_life(world, ending, boundary);
         outlive(world, story, how, id, second);
         expect_consistent(world, story, how, id, boundary);
         world_free(world);
@@ -139,29 +159,29 @@ static const struct story rotation = {"rotate"};
 
 TEST(a_write_back_killed_anywhere_goes_on_with_the_next_daemon)
 {
-    survive_all(&repair, BY_WATCHING, 0);
+    survive_all(&repair, BY_WATCHING, KILLED, 0);
 }
 
 TEST(a_write_back_killed_anywhere_goes_on_with_the_same_command)
 {
-    survive_all(&repair, BY_ASKING_AGAIN, 0);
+    survive_all(&repair, BY_ASKING_AGAIN, KILLED, 0);
 }
 
 TEST(a_rotation_killed_anywhere_goes_on_with_the_next_daemon)
 {
-    survive_all(&rotation, BY_WATCHING, 0);
+    survive_all(&rotation, BY_WATCHING, KILLED, 0);
 }
 
 TEST(a_rotation_killed_anywhere_goes_on_with_the_same_command)
 {
-    survive_all(&rotation, BY_ASKING_AGAIN, 0);
+    survive_all(&rotation, BY_ASKING_AGAIN, KILLED, 0);
 }
 
 /* Every so often only: the pairs are many. */
 static void survive_pairs(const struct story *story)
 {
-    for (unsigned second = 1; second < 80; second += 6)
-        survive_all(story, BY_WATCHING, second);
+    for (unsigned second = 1; second < 80; second += 13)
+        survive_all(story, BY_WATCHING, KILLED, second);
 }
 
 TEST(a_write_back_killed_twice_goes_on)
@@ -174,11 +194,96 @@ TEST(a_rotation_killed_twice_goes_on)
     survive_pairs(&rotation);
 }
 
+TEST(a_write_back_closed_anywhere_goes_on_with_the_next_daemon)
+{
+    survive_all(&repair, BY_WATCHING, CLOSED, 0);
+}
+
+TEST(a_rotation_closed_anywhere_goes_on_with_the_next_daemon)
+{
+    survive_all(&rotation, BY_WATCHING, CLOSED, 0);
+}
+
+TEST(a_rotation_closed_anywhere_goes_on_with_the_same_command)
+{
+    survive_all(&rotation, BY_ASKING_AGAIN, CLOSED, 0);
+}
+
+/* ---- incidents ------------------------------------------------------------------------------ */
+
+/* Drift, its alert, somebody's repair, the resolved alert: as much of it as is left to live
+ * through. */
+static bool live_through_incident(struct world *world, int64_t repaired_at, int64_t until)
+{
+    if (!world_start(world, true))
+        return false;
+    if (world->clock.now < repaired_at && !world_run(world, repaired_at - world->clock.now))
+        return false;
+    if (strcmp(world->copies[0].value, world->sources[0].keys[0]) != 0)
+        fake_copy_put(&world->copies[0], world->sources[0].keys[0]);
+    return world_run(world, until - world->clock.now);
+}
+
+static unsigned survive_incident(unsigned boundary, enum ending ending)
+{
+    int64_t repaired_at = FAKE_START + 3 MINUTES, until = FAKE_START + 6 MINUTES;
+    struct world *world = world_new();
+    unsigned boundaries;
+
+    fake_source_regenerate(&world->sources[0], 0, "ana@example.org");
+    *(ending == KILLED ? &world->clock.crash_at : &world->clock.stop_at) = boundary;
+    if (!live_through_incident(world, repaired_at, until)) {
+        end_life(world, ending, boundary);
+        assert_true(live_through_incident(world, repaired_at, until));
+    }
+    boundaries = world->clock.boundaries;
+    for (size_t i = 0; i < 2; i++) {
+        const struct fake_alert *firing = fake_sink_last(&world->sinks[i], ALERT_FIRING);
+        const struct fake_alert *resolved = fake_sink_last(&world->sinks[i], ALERT_RESOLVED);
+
+        if (fake_sink_count(&world->sinks[i], ALERT_FIRING) != 1 ||
+            fake_sink_count(&world->sinks[i], ALERT_RESOLVED) != 1)
+            fail_msg("boundary %u: %zu firing, %zu resolved alerts", boundary,
+                     fake_sink_count(&world->sinks[i], ALERT_FIRING),
+                     fake_sink_count(&world->sinks[i], ALERT_RESOLVED));
+        assert_string_equal(firing->dedup_key, resolved->dedup_key);
+        assert_true(firing->at < resolved->at);
+    }
+    assert_int_equal(fake_store_count(&world->store, RECORD_INCIDENT, NULL), 1);
+    assert_int_equal(fake_store_count(&world->store, RECORD_OUTBOX, NULL), 0);
+    assert_int_equal(fake_store_audited(&world->store, "incident_opened"), 1);
+    assert_int_equal(fake_store_audited(&world->store, "incident_resolved"), 1);
+    world_free(world);
+    return boundaries;
+}
+
+TEST(an_incident_survives_a_kill_at_every_boundary_with_one_firing_and_one_resolved_alert)
+{
+    unsigned boundaries = survive_incident(0, KILLED);
+
+    for (unsigned boundary = 1; boundary <= boundaries; boundary++)
+        survive_incident(boundary, KILLED);
+}
+
+TEST(an_incident_survives_being_closed_at_every_boundary)
+{
+    unsigned boundaries = survive_incident(0, CLOSED);
+
+    for (unsigned boundary = 1; boundary <= boundaries; boundary++)
+        survive_incident(boundary, CLOSED);
+}
+
 int main(void)
 {
-    return RUN(CASE(a_write_back_killed_twice_goes_on), CASE(a_rotation_killed_twice_goes_on),
-               CASE(a_write_back_killed_anywhere_goes_on_with_the_next_daemon),
-               CASE(a_write_back_killed_anywhere_goes_on_with_the_same_command),
-               CASE(a_rotation_killed_anywhere_goes_on_with_the_next_daemon),
-               CASE(a_rotation_killed_anywhere_goes_on_with_the_same_command));
+    return RUN(
+        CASE(a_write_back_closed_anywhere_goes_on_with_the_next_daemon),
+        CASE(a_rotation_closed_anywhere_goes_on_with_the_next_daemon),
+        CASE(a_rotation_closed_anywhere_goes_on_with_the_same_command),
+        CASE(an_incident_survives_a_kill_at_every_boundary_with_one_firing_and_one_resolved_alert),
+        CASE(an_incident_survives_being_closed_at_every_boundary),
+        CASE(a_write_back_killed_twice_goes_on), CASE(a_rotation_killed_twice_goes_on),
+        CASE(a_write_back_killed_anywhere_goes_on_with_the_next_daemon),
+        CASE(a_write_back_killed_anywhere_goes_on_with_the_same_command),
+        CASE(a_rotation_killed_anywhere_goes_on_with_the_next_daemon),
+        CASE(a_rotation_killed_anywhere_goes_on_with_the_same_command));
 }
