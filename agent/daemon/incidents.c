@@ -199,6 +199,8 @@ static void close_incident(struct agent *agent, struct binding *binding, struct 
     if (!binding->incident)
         return;
     json_object_set_new(binding->incident->body, "resolved_at", json_of_instant(now));
+    json_object_set_new(binding->incident->body, "state",
+                        json_string(incident_state_name(binding->watch.state)));
     if (incident_is_told(binding->incident))
         alert_add(agent, batch, binding, ALERT_RESOLVED, false);
     batch_audit(batch, agent, "incident_resolved", text_of("keydrift"), binding->config->name, NULL,
