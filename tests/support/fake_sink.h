@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#define FAKE_ALERTS 256
+#define FAKE_ALERTS 1024
 
 struct fake_alert {
     enum alert_event event;
