@@ -13,6 +13,7 @@
 #include "agent/adapters/vault_copy.h"
 #include "agent/cli/cli.h"
 #include "azureclient/azureclient.h"
+#include "base/buffer.h"
 #include "net/http.h"
 #include "vaultclient/vaultclient.h"
 
@@ -210,6 +211,20 @@ static struct secret *fingerprint_key(const struct config *config, struct failur
     return key;
 }
 
+/* A key of its own when there is no other: what it makes can be compared within this call only. */
+static struct secret *passing_key(struct world *world, struct failure *why)
+{
+    struct buffer text;
+
+    buffer_init(&text, 4096);
+    buffer_printf(&text, "%s%s; fingerprints are good for this call only",
+                  world->store_why ? world->store_why : "", world->store_why ? "" : why->text);
+    free(world->store_why);
+    world->store_why = buffer_take(&text);
+    *why = (struct failure){0};
+    return world->store_why ? fingerprint_key_random() : NULL;
+}
+
 static bool state_open(struct world *world, enum world_state needed, struct failure *why)
 {
     cleanup_with(secret_clean) struct secret *key = NULL;
@@ -219,12 +234,11 @@ static bool state_open(struct world *world, enum world_state needed, struct fail
         return false;
     if (!world->store && !(world->store_why = text_copy(text_of(why->text))))
         return failure_out_of_memory(why);
+    *why = (struct failure){0};
     key = fingerprint_key(world->config, why);
     if (!key && (needed == WORLD_STATE_NEEDED || why->kind == FAILURE_DENIED))
         return false;
-    if (!key)
-        key = fingerprint_key_random();
-    if (!key)
+    if (!key && !(key = passing_key(world, why)))
         return failure_out_of_memory(why);
     world->fingerprinter = fingerprinter_new(key);
     return world->fingerprinter || failure_out_of_memory(why);

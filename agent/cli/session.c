@@ -159,8 +159,7 @@ static bool ask_locally(struct session *session, const struct config *config,
     if (!session->world)
         return false;
     if (maker->warning(session->world))
-        cli_note(session->cli, "%s; fingerprints are good for this call only",
-                 maker->warning(session->world));
+        cli_note(session->cli, "%s", maker->warning(session->world));
     run_until(session, &session->is_ready);
     return session->failure.kind == FAILURE_NONE &&
            ask(session, agent_api(maker->agent(session->world)), method, path, body);
