@@ -146,14 +146,25 @@ class ReadOnly(Disk):
         self.assertEqual(2, self.lab.vault.version())
 
     def test_the_daemon(self):
-        """a daemon is not started on a read-only disk: without its memory it would tell everything anew; it says why"""
-        self.place.check(0)
+        """a disk that is read-only when the daemon starts: it says so, watches and alerts, and changes nothing"""
+        self.lab.regenerate("primary")
+        token = self.approved()
         self.remount("ro")
-        refused = self.place.keydrift("run", seconds=10).must(1)
-        self.assertIn("read-only", refused.err)
+        daemon = harness.Daemon(self.place)
+        daemon.wait_verdict("stale", "open")
+        firing = wait_for(lambda: self.receiver.alerts(event="firing"), "the alert")[0]
+        self.assertEqual("stale", firing["verdict"])
+        self.assertEqual(1, len(self.reports(daemon)), daemon.text())
+        self.assertFalse(daemon.api("GET", "/v1/status")[1]["state_store"]["is_writable"])
+        for command in (("plan", "nachet"), ("rotate", "nachet"), ("apply", self.plan_id, "--approval-file", token)):
+            self.assertIn("read-only", self.place.keydrift(*command).must(1).err)
+        self.assertEqual([], self.lab.requests("vault", "POST", "/data/"))
+        self.assertEqual(0, self.lab.regenerations())
+        self.assertEqual(0, daemon.stop()[0])
         self.remount("rw")
         daemon = harness.Daemon(self.place)
-        daemon.wait_verdict("match")
+        self.place.keydrift("apply", self.plan_id, "--approval-file", token).must(0)
+        daemon.wait_verdict("match", "healthy")
         self.assertEqual(0, daemon.stop()[0])
 
 
