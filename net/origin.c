@@ -71,6 +71,13 @@ static bool take_parts(CURLU *url, struct origin *ret, struct failure *why)
         origin_clear(&origin);
         return false;
     }
+    /* libcurl has decoded it once and would do so again when it connects: to another host than the
+     * one that was looked at. */
+    if (strchr(origin.host, '%')) {
+        failure_set(why, FAILURE_INVALID, "the address must not hold '%%' in its host");
+        origin_clear(&origin);
+        return false;
+    }
     *ret = origin;
     return true;
 }

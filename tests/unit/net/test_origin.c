@@ -39,6 +39,20 @@ TEST(an_origin_is_taken_apart)
     origin_clear(&origin);
 }
 
+TEST(a_host_is_decoded_once_and_never_again)
+{
+    struct origin from = parse("https://vault%2Eexample"), there;
+    struct failure why;
+
+    assert_string_equal(from.host, "vault.example");
+    assert_false(origin_parse("https://vault%252Eexample", &there, &why));
+    assert_int_equal(why.kind, FAILURE_INVALID);
+    assert_false(
+        origin_resolve(&from, "", "/v1/x", TEXT("//vault%252Eexample/v1/x"), &there, &why));
+    assert_int_equal(why.kind, FAILURE_PROTOCOL);
+    origin_clear(&from);
+}
+
 TEST(only_this_machine_is_loopback)
 {
     static const char *const near[] = {"http://localhost", "http://127.0.0.1:1", "http://127.8.8.8",
@@ -158,7 +172,7 @@ int main(void)
 
     if (!net_global_init(&why))
         return 1;
-    return RUN(CASE(an_origin_is_taken_apart), CASE(only_this_machine_is_loopback),
-               CASE(no_proxy_is_understood), CASE(the_environment_names_the_proxy),
-               CASE(requests_go_through_the_proxy));
+    return RUN(CASE(an_origin_is_taken_apart), CASE(a_host_is_decoded_once_and_never_again),
+               CASE(only_this_machine_is_loopback), CASE(no_proxy_is_understood),
+               CASE(the_environment_names_the_proxy), CASE(requests_go_through_the_proxy));
 }
