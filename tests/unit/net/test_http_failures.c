@@ -16,7 +16,7 @@ static void expect_failure(const char *path, const struct loopback_step *step,
 
     fixture_open(&f);
     loopback_script(f.server, path, step, 1);
-    fixture_ask(&f, (struct http_request){.target = path, .deadline_ms = 300, .max_answer = 1000},
+    fixture_ask(&f, (struct http_request){.target = path, .deadline_ms = 1000, .max_answer = 1000},
                 &seen);
     fixture_close(&f);
     assert_int_equal(seen.calls, 1);
@@ -59,14 +59,14 @@ TEST(a_silent_server_times_out)
 {
     struct loopback_step step = {.act = LOOPBACK_HANG};
 
-    expect_failure("/hang", &step, FAILURE_TIMEOUT, "timed out after 300 ms");
+    expect_failure("/hang", &step, FAILURE_TIMEOUT, "timed out after 1 s");
 }
 
 TEST(a_dripping_server_times_out)
 {
     struct loopback_step step = {.act = LOOPBACK_DRIP, .bytes = OK_ANSWER, .delay_ms = 50};
 
-    expect_failure("/drip", &step, FAILURE_TIMEOUT, "timed out after 300 ms");
+    expect_failure("/drip", &step, FAILURE_TIMEOUT, "timed out after 1 s");
 }
 
 TEST(a_body_over_its_cap_is_refused)

@@ -171,7 +171,7 @@ TEST(trap_02_starting_over_from_inside_done_does_not_starve_the_loop)
     seen.context = &storm;
     uv_timer_init(&f.loop, &timer);
     timer.data = &storm.is_over;
-    uv_timer_start(&timer, on_storm_over, 30, 0);
+    uv_timer_start(&timer, on_storm_over, 200, 0);
     again(&storm);
     while (!storm.is_over)
         uv_run(&f.loop, UV_RUN_ONCE);
