@@ -166,6 +166,9 @@ static CURLcode set_manners(struct exchange *exchange, CURL *easy, uint64_t time
     SET(CURLOPT_PRIVATE, exchange);
     SET(CURLOPT_ERRORBUFFER, exchange->curl_text);
     SET(CURLOPT_NOSIGNAL, 1L);
+    /* A transfer that is given up while its name is looked up: libcurl would hold the loop until
+     * the name server has answered. So the thread is left alone, and cleans up behind itself. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
     SET(CURLOPT_NOPROGRESS, 1L);
     SET(CURLOPT_BUFFERSIZE, BUFFER_SIZE);
     SET(CURLOPT_SHARE, exchange->upstream->http->share);
