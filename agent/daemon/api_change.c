@@ -389,9 +389,9 @@ static struct plan_record *open_rotation(struct api_call *call, struct binding *
 
 void call_rotate(struct api_call *call)
 {
-    struct binding *binding = the_binding(call);
-    struct plan_record *plan;
     bool has_tokens = json_array_size(json_at(call->body, "tokens")) > 0;
+    struct binding *binding = the_binding(call); /* none: the call has ended */
+    struct plan_record *plan;
 
     if (!binding)
         return;
