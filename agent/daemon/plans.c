@@ -158,9 +158,9 @@ static struct plan_record *find_same(struct agent *agent, const struct binding *
     struct plan_record *record;
 
     TAILQ_FOREACH(record, &agent->plans, link)
-        if (record->binding == binding && record->state == PLAN_OPEN &&
-            record->plan.expires_at > agent_now(agent) && same_change(&record->plan, plan))
-            return record;
+    if (record->binding == binding && record->state == PLAN_OPEN &&
+        record->plan.expires_at > agent_now(agent) && same_change(&record->plan, plan))
+        return record;
     return NULL;
 }
 
