@@ -24,7 +24,8 @@ static void deliver_effect(struct fake_operation *operation)
         sink->alerts[i].times++;
         return;
     }
-    assert(sink->count < FAKE_ALERTS);
+    sink->alerts = realloc(sink->alerts, (sink->count + 1) * sizeof(*sink->alerts));
+    assert(sink->alerts);
     call->alert.times = 1;
     call->alert.at = sink->clock->now;
     sink->alerts[sink->count] = call->alert;
@@ -78,7 +79,7 @@ void fake_sink_clear(struct fake_sink *sink)
 {
     for (size_t i = 0; i < sink->count; i++)
         json_decref(sink->alerts[i].body);
-    sink->count = 0;
+    free(sink->alerts);
 }
 
 size_t fake_sink_count(const struct fake_sink *sink, enum alert_event event)

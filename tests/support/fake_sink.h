@@ -8,8 +8,6 @@
 
 #include <jansson.h>
 
-#define FAKE_ALERTS 1024
-
 struct fake_alert {
     enum alert_event event;
     char id[64], dedup_key[128];
@@ -21,7 +19,7 @@ struct fake_alert {
 struct fake_sink {
     struct alert_sink port; /* first */
     struct fake_clock *clock;
-    struct fake_alert alerts[FAKE_ALERTS];
+    struct fake_alert *alerts;
     size_t count;
 };
 

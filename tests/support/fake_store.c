@@ -302,6 +302,19 @@ void fake_store_clear(struct fake_store *store)
     free(store->records);
 }
 
+void fake_store_put(struct fake_store *store, enum record_kind kind, const char *id,
+                    const char *parent, const char *body)
+{
+    struct fake_record record = {.kind = kind,
+                                 .id = copy_of(text_of(id)),
+                                 .parent = copy_of(text_of(parent)),
+                                 .body = copy_of(text_of(body)),
+                                 .at = store->clock->now};
+
+    apply(store, CHANGE_PUT, &record);
+    record_clear(&record);
+}
+
 static bool is_of(const struct fake_record *record, enum record_kind kind, const char *parent)
 {
     return record->kind == kind && (!parent || strcmp(record->parent, parent) == 0);

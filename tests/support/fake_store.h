@@ -28,6 +28,9 @@ struct fake_store {
 
 void fake_store_init(struct fake_store *store, struct fake_clock *clock);
 void fake_store_clear(struct fake_store *store);
+/* As another process would have written it. */
+void fake_store_put(struct fake_store *store, enum record_kind kind, const char *id,
+                    const char *parent, const char *body);
 /* Records of the kind; `parent` NULL: of any. */
 size_t fake_store_count(const struct fake_store *store, enum record_kind kind, const char *parent);
 /* The body of the `at`th record of the kind (and parent): a new reference, or NULL. */

@@ -173,6 +173,7 @@ TEST(what_cannot_be_read_is_neither_drift_nor_health_and_told_after_its_own_dela
         world->clock.fault_count = 0;
         assert_true(world_run(world, 3 MINUTES));
         assert_int_equal(world->sinks[0].count, 2);
+        blind = fake_sink_last(&world->sinks[0], ALERT_BLIND);
         seeing = fake_sink_last(&world->sinks[0], ALERT_SEEING);
         assert_non_null(seeing);
         assert_string_equal(seeing->dedup_key, "keydrift/nachet/blind");
