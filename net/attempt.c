@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "net/client.h"
 
+#include <openssl/ssl.h>
 #include <string.h>
 
 #define HEADERS_LIMIT      ((size_t)64 << 10) /* bytes, all header blocks together */
@@ -116,12 +117,22 @@ static CURLcode set_place(struct exchange *exchange, CURL *easy)
     return code;
 }
 
+/* Otherwise what was received stays in OpenSSL's buffers, and in the heap after them. */
+static CURLcode cleanse_plaintext(CURL *easy, void *tls, void *context)
+{
+    (void)easy;
+    (void)context;
+    SSL_CTX_set_options(tls, SSL_OP_CLEANSE_PLAINTEXT);
+    return CURLE_OK;
+}
+
 static CURLcode set_trust(const struct exchange *exchange, CURL *easy)
 {
     const struct upstream *upstream = exchange->upstream;
     CURLcode code = CURLE_OK;
 
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_CTX_FUNCTION, cleanse_plaintext);
     SET(CURLOPT_CAINFO, upstream->ca_file);
     /* A CA folder would switch off the cache of parsed roots: 35 times the cost per connection. */
     SET(CURLOPT_CAPATH, NULL);
