@@ -47,6 +47,8 @@ TEST(a_host_is_decoded_once_and_never_again)
     assert_string_equal(from.host, "vault.example");
     assert_false(origin_parse("https://vault%252Eexample", &there, &why));
     assert_int_equal(why.kind, FAILURE_INVALID);
+    assert_false(origin_parse("https://1%327.1", &there, &why));
+    assert_int_equal(why.kind, FAILURE_INVALID);
     assert_false(
         origin_resolve(&from, "", "/v1/x", TEXT("//vault%252Eexample/v1/x"), &there, &why));
     assert_int_equal(why.kind, FAILURE_PROTOCOL);
