@@ -115,9 +115,8 @@ bool vault_wire_is_ambiguous(int status, struct text body)
            !vault_wire_says(body, "API access to this namespace has been locked");
 }
 
-/* Every error of the server itself is a list, if an empty one. A 404 without it comes from whatever
- * stands in front, and says nothing about secrets. */
-static bool is_foreign_404(int status, struct text body)
+/* Every error of the server itself is a list, if an empty one. */
+bool vault_wire_is_foreign_404(int status, struct text body)
 {
     json_t *errors = status == 404 ? errors_of(body) : NULL;
     bool is_list = json_is_array(errors);
@@ -190,7 +189,7 @@ void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
         return;
     }
     copy_error(body, hidden, said, sizeof said);
-    if (is_foreign_404(status, body))
+    if (vault_wire_is_foreign_404(status, body))
         failure_set(why, FAILURE_PROTOCOL,
                     "answered 404, but not in Vault's words: a proxy stands in between, or the "
                     "address is not Vault's");

@@ -40,6 +40,8 @@ void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
                         const struct secret *hidden, struct failure *why);
 /* HTML where JSON belongs, whatever the status. */
 bool vault_wire_is_web_page(struct text body);
+/* It comes from whatever stands in front of the server, and says nothing about secrets. */
+bool vault_wire_is_foreign_404(int status, struct text body);
 /* True when one of the answer's error texts contains `part`. */
 bool vault_wire_says(struct text body, const char *part);
 /* A 403 whose text says that the token itself is no good (and not that a policy lacks something).

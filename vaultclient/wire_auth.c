@@ -84,7 +84,7 @@ uint64_t vault_wire_renewed_ms(int status, struct text body)
 
 bool vault_wire_login_was_refused(int status, struct text body)
 {
-    if (status == 429 || status == 412)
+    if (status == 429 || status == 412 || vault_wire_is_foreign_404(status, body))
         return false;
     if (status >= 400 && status < 500)
         return true;

@@ -91,6 +91,24 @@ TEST(a_login_that_failed_otherwise_is_repeated_with_care)
     scene_close(scene);
 }
 
+/* From whatever stands in front of a server that is away: no reason for minutes of silence. */
+TEST(a_404_that_is_not_the_servers_own_refuses_no_login)
+{
+    struct scene *scene = scene_with_role();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, SAYS("404", "default backend - 404"),
+                    LOGIN("s.one", "1200"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    outcome = look(scene);
+    expect_kind(&outcome, FAILURE_PROTOCOL, "not in Vault's words");
+    assert_null(strstr(outcome.failure.text, "refused"));
+    vault_idle(&scene->loop, 1010);
+    outcome = look(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    scene_close(scene);
+}
+
 TEST(a_new_secret_id_in_its_file_is_tried_at_once)
 {
     struct scene *scene = scene_open();
@@ -310,6 +328,7 @@ int main(void)
 {
     return RUN(CASE(one_login_serves_all_who_wait), CASE(a_refused_login_is_not_repeated),
                CASE(a_login_that_failed_otherwise_is_repeated_with_care),
+               CASE(a_404_that_is_not_the_servers_own_refuses_no_login),
                CASE(a_new_secret_id_in_its_file_is_tried_at_once),
                CASE(many_refusals_ask_once_whether_the_token_lives),
                CASE(a_dead_token_is_replaced_and_the_request_sent_again),
