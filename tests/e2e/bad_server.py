@@ -17,8 +17,8 @@ def answer(body, head="HTTP/1.1 200 OK", kind="application/json", size=None):
 
 
 class BadServer:
-    """`bad(method, path, answer)` is None, bytes to send as they are, or a function that is given the connection;
-    `answer` is the good server's. TLS with a certificate that is its own authority, in `ca_file`."""
+    """`bad(method, path, sent)` gives None, bytes to send as they are, or a function that is given the connection;
+    `sent` is all of the request. TLS with a certificate that is its own authority, in `ca_file`."""
 
     def __init__(self, place, url, ca_file):
         self.good = harness.Service(url, ca_file)
@@ -59,6 +59,7 @@ class BadServer:
                 return
             head += part
         head, body = head.split(b"\r\n\r\n", 1)
+        sent = head
         lines = head.decode().split("\r\n")
         method, path, _ = lines[0].split(" ")
         headers = dict(line.split(": ", 1) for line in lines[1:])
@@ -67,9 +68,9 @@ class BadServer:
             body += stream.recv(65536)
         headers = {name: value for name, value in headers.items()
                    if name.lower() not in ("host", "content-length", "connection", "expect", "accept-encoding")}
-        status, text = self.good.call(method, path, body, headers)
-        bad = self.bad(method, path, text) if self.bad else None
+        bad = self.bad(method, path, (sent + body).decode()) if self.bad else None
         if bad is None:
+            status, text = self.good.call(method, path, body, headers)
             stream.sendall(answer(text.encode(), "HTTP/1.1 %d Status" % status))
         elif callable(bad):
             bad(stream)

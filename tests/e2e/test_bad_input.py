@@ -254,7 +254,7 @@ class Answers(Unknown):
             with self.subTest(answer=name):
                 server.sent, server.bad = 0, None
                 daemon.wait_verdict("match")
-                server.bad = lambda method, path, text: bad if part in path else None
+                server.bad = lambda method, path, sent: bad if part in path else None
                 seen = wait_for(lambda: daemon.binding() if daemon.binding()["verdict"] == "unknown" else None, "unknown")
                 self.assert_unknown(side, words, seen)
                 self.assertLess(server.sent, 40 << 20, "it should have stopped reading")
@@ -264,7 +264,7 @@ class Answers(Unknown):
         self.assertEqual(0, daemon.stop()[0])
         self.assertEqual([], self.receiver.alerts(event="firing"), "what cannot be read is no drift")
         # A command by itself, on the worst of them.
-        server.bad = lambda method, path, text: server.flood if part in path else None
+        server.bad = lambda method, path, sent: server.flood if part in path else None
         self.assert_unknown(side, "large|long|limit|MiB|more than")
 
     def test_of_vault(self):
@@ -285,7 +285,7 @@ class Answers(Unknown):
             if name == "an escaped NUL":
                 continue  # a value may be any text; it equals no key
             with self.subTest(answer=name):
-                server.bad = lambda method, path, text: bad if "/data/" in path else None
+                server.bad = lambda method, path, sent: bad if "/data/" in path else None
                 self.assert_unknown("the copy in Vault", words)
 
     def test_of_the_resource_manager(self):
