@@ -248,6 +248,7 @@ static struct operation *handle(struct api *self, const struct api_request *requ
     call->method = text_copy(request->method);
     call->path = text_copy(request->path);
     call->requester = text_copy(request->requester);
+    call->wants_open = text_is(request->query, "open=true");
     if (request->body.size)
         call->body = json_read_object(request->body, &call->failure);
     if (call->method && call->path && call->requester)

@@ -395,6 +395,12 @@ void call_rotate(struct api_call *call)
 
     if (!binding)
         return;
+    if (json_boolean_at(call->body, "dry_run", false)) {
+        call_refuse(
+            call, 400, FAILURE_INVALID, "a dry run is made by the command itself: %s",
+            agent_command(call->job.agent, "rotate %s --dry-run", binding->config->name).text);
+        return;
+    }
     call->is_rotation = true;
     plan = open_rotation(call, binding);
     if (plan && (plan->state == PLAN_EXECUTING || has_tokens || plan->approvals ||

@@ -133,7 +133,9 @@ static void on_incidents(const struct record *records, size_t count, const struc
     for (size_t i = count; i > 0; i--) {
         json_t *body = json_read_object(records[i - 1].body, NULL);
 
-        if (body)
+        if (call->wants_open && json_text_at(body, "resolved_at").start)
+            json_decref(body);
+        else if (body)
             json_array_append_new(list, body);
     }
     call_answer(call, 200, json_pack("{s:o}", "incidents", list));
