@@ -169,11 +169,12 @@ static void on_answer(int status, struct text json, void *context)
     assert(answer->document);
 }
 
-void world_ask(struct world *world, struct world_answer *answer, const char *method,
-               const char *path, const char *requester, const char *body)
+void world_ask_with(struct world *world, struct world_answer *answer, const char *method,
+                    const char *path, const char *query, const char *requester, const char *body)
 {
     struct api_request request = {.method = text_of(method),
                                   .path = text_of(path),
+                                  .query = text_of(query),
                                   .requester = text_of(requester),
                                   .body = text_of(body)};
     struct api *api = agent_api(world->agent);
@@ -181,6 +182,12 @@ void world_ask(struct world *world, struct world_answer *answer, const char *met
     *answer = (struct world_answer){0};
     answer->operation = api->handle(api, &request, on_answer, answer);
     assert(answer->operation && !answer->is_done);
+}
+
+void world_ask(struct world *world, struct world_answer *answer, const char *method,
+               const char *path, const char *requester, const char *body)
+{
+    world_ask_with(world, answer, method, path, NULL, requester, body);
 }
 
 bool world_wait(struct world *world, struct world_answer *answer)

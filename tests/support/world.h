@@ -61,6 +61,8 @@ void world_bury(struct world *world);
 /* Begins a request; `body` NULL: none. */
 void world_ask(struct world *world, struct world_answer *answer, const char *method,
                const char *path, const char *requester, const char *body);
+void world_ask_with(struct world *world, struct world_answer *answer, const char *method,
+                    const char *path, const char *query, const char *requester, const char *body);
 /* Runs until it is answered, an hour at most. False: killed, or no answer. */
 bool world_wait(struct world *world, struct world_answer *answer);
 /* Both. The status, or 0 when killed. The document is in `answer`, to be cleared. */

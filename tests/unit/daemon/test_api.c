@@ -50,6 +50,8 @@ static const struct bad_request {
     {"POST", "/v1/plans/abc/apply", NULL, 400, 2, "invalid", "not a plan id"},
     {"POST", "/v1/plans/abcd/approvals", "{}", 400, 2, "invalid", "token"},
     {"POST", "/v1/plans/abcd/approvals", "{\"token\":7}", 400, 2, "invalid", "token"},
+    {"POST", "/v1/rotate", "{\"binding\":\"nachet\",\"dry_run\":true}", 400, 2, "invalid",
+     "--dry-run"},
     {"POST", "/v1/rotate", "{\"binding\":\"nachet\",\"tokens\":[\"x\"]}", 409, 1, "conflict",
      "no open rotation"},
 };
@@ -183,6 +185,33 @@ TEST(incidents_and_plans_are_shown_by_the_beginning_of_their_id_with_their_timel
     assert_string_equal(json_string_in(answer.document, "state"), "open");
     assert_true(json_array_size(json_object_get(answer.document, "timeline")) >= 1);
     world_answer_clear(&answer);
+    world_free(world);
+}
+
+static size_t count_incidents(struct world *world, const char *query)
+{
+    struct world_answer answer;
+    size_t count;
+
+    world_ask_with(world, &answer, "GET", "/v1/incidents", query, "dev", NULL);
+    assert_true(world_wait(world, &answer));
+    count = json_array_size(json_object_get(answer.document, "incidents"));
+    world_answer_clear(&answer);
+    return count;
+}
+
+TEST(resolved_incidents_are_listed_unless_only_open_ones_are_asked_for)
+{
+    struct world *world = world_new();
+
+    fake_source_regenerate(&world->sources[0], 0, "ana@example.org");
+    assert_true(world_start(world, true));
+    assert_true(world_run(world, 2 MINUTES));
+    assert_int_equal(count_incidents(world, "open=true"), 1);
+    fake_copy_put(&world->copies[0], world->sources[0].keys[0]);
+    assert_true(world_run(world, 3 MINUTES));
+    assert_int_equal(count_incidents(world, "open=true"), 0);
+    assert_int_equal(count_incidents(world, ""), 1);
     world_free(world);
 }
 
@@ -339,6 +368,7 @@ int main(void)
                CASE(without_a_store_it_checks_and_changes_nothing),
                CASE(a_watcher_without_a_store_still_alerts),
                CASE(incidents_and_plans_are_shown_by_the_beginning_of_their_id_with_their_timeline),
+               CASE(resolved_incidents_are_listed_unless_only_open_ones_are_asked_for),
                CASE(a_beginning_that_fits_several_ids_is_refused),
                CASE(a_plan_that_was_changed_in_the_store_is_not_believed),
                CASE(canceling_a_request_stops_the_waiting_and_not_the_execution),

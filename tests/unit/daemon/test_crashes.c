@@ -209,6 +209,55 @@ TEST(a_rotation_closed_anywhere_goes_on_with_the_same_command)
     survive_all(&rotation, BY_ASKING_AGAIN, CLOSED, 0);
 }
 
+/* ---- more than one ------------------------------------------------------------------------ */
+
+static void plan_for(struct world *world, const char *binding, char id[PLAN_ID_SIZE])
+{
+    struct world_answer answer;
+    char body[100];
+
+    snprintf(body, sizeof(body), "{\"binding\":\"%s\"}", binding);
+    world_call(world, &answer, "POST", "/v1/plans", "dev", body);
+    snprintf(id, PLAN_ID_SIZE, "%s", json_string_in(answer.document, "plan_id"));
+    world_answer_clear(&answer);
+}
+
+TEST(every_interrupted_plan_goes_on_after_a_restart)
+{
+    struct world *world = world_new();
+    static const char *const names[] = {"nachet", "seedling"};
+    struct world_answer answer;
+    char ids[2][PLAN_ID_SIZE];
+
+    world->config.binding_count = 2;
+    world->copies[1].port.path = "seedling/backend";
+    for (size_t i = 0; i < 2; i++)
+        fake_source_regenerate(&world->sources[i], 0, "mallory@example.org");
+    assert_true(world_start(world, false));
+    for (size_t i = 0; i < 2; i++) { /* each is stopped by a write that never ends */
+        plan_for(world, names[i], ids[i]);
+        fake_fail(&world->clock, (struct fake_fault){"copy.write", 1, .hangs = true});
+        world_apply(world, ids[i], &answer);
+        world_stop(world);
+        world_answer_clear(&answer);
+        world->clock.fault_count = 0;
+        world->copies[i].version.number = 7; /* that write never arrived */
+        world->copies[i].version.created_at = FAKE_START - 86400000;
+        strcpy(world->copies[i].value, "key-primary-1");
+        world->copies[i].writes = 0;
+        assert_string_equal(world_plan_state(world, ids[i]), "executing");
+        assert_true(world_start(world, false));
+    }
+    world_stop(world);
+    assert_true(world_start(world, true));
+    assert_true(world_run(world, 1 MINUTES));
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(world_plan_state(world, ids[i]), "done");
+        assert_int_equal(world->copies[i].writes, 1);
+    }
+    world_free(world);
+}
+
 /* ---- incidents ------------------------------------------------------------------------------ */
 
 /* Drift, its alert, somebody's repair, the resolved alert: as much of it as is left to live
@@ -276,6 +325,7 @@ TEST(an_incident_survives_being_closed_at_every_boundary)
 int main(void)
 {
     return RUN(
+        CASE(every_interrupted_plan_goes_on_after_a_restart),
         CASE(a_write_back_closed_anywhere_goes_on_with_the_next_daemon),
         CASE(a_rotation_closed_anywhere_goes_on_with_the_next_daemon),
         CASE(a_rotation_closed_anywhere_goes_on_with_the_same_command),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Write-back and rotation when everything answers: which calls are made in which order, and that the
- * journal comes before each step. */
+/* Write-back and rotation when everything answers: which calls are made in which order, and that
+ * the journal comes before each step. */
 #include "tests/support/test.h"
 #include "tests/support/world.h"
 
@@ -115,5 +115,6 @@ int main(void)
 {
     return RUN(
         CASE(a_write_back_journals_each_step_before_it_takes_it),
-        CASE(a_rotation_regenerates_the_slot_the_copy_does_not_hold_and_proves_the_key_first_and_last));
+        CASE(
+            a_rotation_regenerates_the_slot_the_copy_does_not_hold_and_proves_the_key_first_and_last));
 }
