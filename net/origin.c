@@ -53,10 +53,8 @@ static bool check_host(const struct origin *origin, struct failure *why)
     char *string = origin_string(origin), *host = NULL;
     bool is_same;
 
-    if (url && string) {
-        (void)curl_url_set(url, CURLUPART_URL, string, 0);
+    if (url && string && curl_url_set(url, CURLUPART_URL, string, 0) != CURLUE_OUT_OF_MEMORY)
         host = part_of(url, CURLUPART_HOST, 0);
-    }
     free(string);
     if (!host)
         return failure_out_of_memory(why);
