@@ -67,6 +67,9 @@ static void explain(struct mount *mount, const char *target, const struct http_a
 {
     vault_wire_explain(answer->status, answer->body, http_answer_retry_after_ms(answer), NULL,
                        &mount->failure);
+    /* A namespace is missing: of the secret nothing is known. */
+    if (mount->failure.kind == FAILURE_NOT_FOUND)
+        mount->failure.kind = FAILURE_INVALID;
     vault_request_prefix(mount->client, "GET", target, &mount->failure);
 }
 

@@ -12,14 +12,14 @@
  * Failure kinds (base/failure.h) as used here:
  *
  *   DENIED      403 and refused log-ins; the text names path, method and the likely mistake
- *   NOT_FOUND   no such secret, version or mount
+ *   NOT_FOUND   no such secret or version
  *   DELETED     and DESTROYED: its current version is gone
  *   CONFLICT    check-and-set did not match
  *   AMBIGUOUS   a write that may have happened, and reading back could not settle it
  *   REMOTE      sealed, not initialised, no active node, 5xx
  *   THROTTLED   429
  *   PROTOCOL    HTML, broken or contradictory JSON, wrong engine
- *   INVALID     a path or value we refuse
+ *   INVALID     a path or value we refuse; no such namespace
  *
  * Protocol facts: the HTTP API documentation of both products, and what OpenBao 2.7.2 was seen to
  * answer.

@@ -109,6 +109,24 @@ TEST(after_a_missing_secret_the_mount_is_asked_again)
     scene_close(scene);
 }
 
+/* Nothing was learned of the secret, so it must not be called missing. */
+TEST(a_namespace_that_is_not_there_is_no_missing_secret)
+{
+    struct scene *scene = scene_open();
+    struct secret *token = secret_new(TEXT("s.given"));
+    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = token};
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, LOOKUP_OK);
+    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH,
+                    SAYS("404", "{\"errors\":[\"namespace not found\"]}"));
+    scene->client = scene_client(scene, &auth, "tema", 5000);
+    outcome = vault_metadata_of(&scene->loop, scene->client, "a");
+    expect_kind(&outcome, FAILURE_INVALID, "namespace not found");
+    secret_free(token);
+    scene_close(scene);
+}
+
 static void note_version(struct mount_wait *wait, int kv, const struct failure *failure)
 {
     (void)wait;
@@ -595,6 +613,7 @@ int main(void)
                CASE(paths_that_servers_misunderstand_never_reach_one),
                CASE(the_mount_is_asked_once_for_many_and_remembered),
                CASE(after_a_missing_secret_the_mount_is_asked_again),
+               CASE(a_namespace_that_is_not_there_is_no_missing_secret),
                CASE(what_was_known_when_it_was_asked_is_what_is_told),
                CASE(a_server_behind_a_unix_socket_is_reached),
                CASE(settings_that_make_no_sense_are_refused),
