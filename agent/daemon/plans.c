@@ -234,12 +234,23 @@ struct plan_record *plan_make(struct agent *agent, struct binding *binding, enum
     return record;
 }
 
+/* An alert must not send people to a plan that cannot be applied any more. */
+static void withdraw_proposal(const struct plan_record *record)
+{
+    const struct incident *incident = record->binding ? record->binding->incident : NULL;
+
+    if (incident && text_is(json_text_at(incident->body, "plan_id"), record->id))
+        json_object_set_new(incident->body, "plan_id", json_null());
+}
+
 void plan_set_state(struct agent *agent, struct plan_record *record, enum plan_state state,
                     const char *why, struct batch *batch)
 {
     int64_t now = agent_now(agent);
 
     record->state = state;
+    if (state == PLAN_SUPERSEDED || state == PLAN_EXPIRED || state == PLAN_NEEDS_HUMAN)
+        withdraw_proposal(record);
     free(record->why);
     record->why = why ? text_copy(text_of(why)) : NULL;
     batch_add(batch, CHANGE_PUT, RECORD_PLAN, record->id,
@@ -278,9 +289,6 @@ void plans_review(struct agent *agent, struct binding *binding, struct batch *ba
             plan_set_state(agent, record, PLAN_SUPERSEDED, why.text, batch);
         else
             continue;
-        if (binding->incident &&
-            text_is(json_text_at(binding->incident->body, "plan_id"), record->id))
-            json_object_set_new(binding->incident->body, "plan_id", json_null());
         plan_forget(agent, record);
     }
 }
