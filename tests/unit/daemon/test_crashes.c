@@ -180,7 +180,7 @@ TEST(a_rotation_killed_anywhere_goes_on_with_the_same_command)
 /* Every so often only: the pairs are many. */
 static void survive_pairs(const struct story *story)
 {
-    for (unsigned second = 1; second < 80; second += 13)
+    for (unsigned second = 1; second < 80; second += 19)
         survive_all(story, BY_WATCHING, KILLED, second);
 }
 

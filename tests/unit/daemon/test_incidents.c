@@ -437,6 +437,25 @@ TEST(an_execution_stopped_by_a_full_disk_goes_on_when_there_is_room)
     world_free(world);
 }
 
+TEST(a_plan_that_cannot_be_applied_any_more_is_not_recommended)
+{
+    struct world *world = drifted_world();
+    struct world_answer answer;
+    char id[PLAN_ID_SIZE];
+    const struct fake_alert *repeated;
+
+    assert_true(world_plan(world, "write_back", id));
+    fake_fail(&world->clock, (struct fake_fault){"copy.write", 1, FAILURE_DENIED});
+    assert_int_equal(world_apply(world, id, &answer), 409);
+    world_answer_clear(&answer);
+    assert_true(world_run(world, 3 MINUTES));
+    repeated = fake_sink_last(&world->sinks[0], ALERT_REPEATED);
+    assert_non_null(repeated);
+    assert_true(json_is_null(json_object_get(repeated->body, "plan_id")));
+    assert_string_equal(json_string_in(repeated->body, "next"), "keydrift -c k.yaml plan nachet");
+    world_free(world);
+}
+
 TEST(no_alert_and_no_record_holds_a_key)
 {
     struct world *world = drifted_world();
@@ -478,5 +497,6 @@ int main(void)
         CASE(a_full_disk_stops_changes_and_not_the_watching),
         CASE(an_incident_resolved_on_a_full_disk_is_closed_once_there_is_room),
         CASE(an_execution_stopped_by_a_full_disk_goes_on_when_there_is_room),
+        CASE(a_plan_that_cannot_be_applied_any_more_is_not_recommended),
         CASE(no_alert_and_no_record_holds_a_key));
 }
