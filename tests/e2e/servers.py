@@ -210,10 +210,29 @@ class Receiver:
 class Alertmanager:
     """A real one, as nobody where this is root; it tells `receiver` at /am."""
 
-    @staticmethod
-    def find():
-        unpacked = TOP / ".cache" / "alertmanager" / "usr" / "bin" / "prometheus-alertmanager"
-        return shutil.which("prometheus-alertmanager") or (str(unpacked) if unpacked.exists() else None)
+    SHARED = "/usr/share/prometheus/alertmanager"  # compiled in: where its templates stand
+    TEMPLATE = SHARED + "/default.tmpl"
+    UNPACKED = TOP / ".cache" / "alertmanager"
+
+    @classmethod
+    def find(cls):
+        """Debian's package, installed or only unpacked."""
+        if os.path.exists(cls.TEMPLATE) and os.path.exists("/usr/bin/prometheus-alertmanager"):
+            return "/usr/bin/prometheus-alertmanager"
+        program = cls.UNPACKED / "usr" / "bin" / "prometheus-alertmanager"
+        return str(program) if program.exists() else None
+
+    @classmethod
+    def movable(cls, directory):
+        """A copy of the unpacked program that finds its templates below the directory it is started in."""
+        program = directory / "alertmanager"
+        program.write_bytes((cls.UNPACKED / "usr" / "bin" / "prometheus-alertmanager").read_bytes().replace(
+            cls.SHARED.encode(), cls.SHARED.replace("/usr/", "usr//").encode()))
+        program.chmod(0o755)
+        (directory / cls.SHARED[1:]).mkdir(parents=True)
+        for template in pathlib.Path(str(cls.UNPACKED) + cls.SHARED).glob("*.tmpl"):
+            shutil.copy(template, directory / cls.SHARED[1:])
+        return str(program)
 
     def __init__(self, place, receiver):
         self.secrets = place.secrets
@@ -226,9 +245,10 @@ class Alertmanager:
             "receivers": [{"name": "test", "webhook_configs": [
                 {"url": receiver.url + "/am", "send_resolved": True}]}]}))
         program, as_nobody = self.find(), {}
+        if program.startswith(str(self.UNPACKED)):
+            program = self.movable(directory)  # also because nobody may not reach a tree below /root
         if IS_ROOT:
-            program = shutil.copy(program, directory)  # nobody may not reach a tree below /root
-            for path in (directory, directory / "data", configuration):
+            for path in (directory, *directory.rglob("*")):
                 os.chown(path, NOBODY, NOBODY)
             as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         self.log = directory / "alertmanager.log"
