@@ -168,6 +168,12 @@ static int64_t now(struct clock *self)
     return (int64_t)time.tv_sec * 1000 + time.tv_nsec / (long)NS_PER_MS;
 }
 
+static int64_t steady(struct clock *self)
+{
+    (void)self;
+    return (int64_t)(uv_hrtime() / NS_PER_MS);
+}
+
 static void on_cancel(struct operation *operation)
 {
     struct wait *wait = (struct wait *)operation;
@@ -228,7 +234,7 @@ struct clock *uv_clock_open(uv_loop_t *loop)
 
     if (!clock)
         return NULL;
-    clock->clock = (struct clock){now, after, random_bits};
+    clock->clock = (struct clock){now, steady, after, random_bits};
     uv_timer_init(loop, &clock->timer);
     clock->timer.data = clock;
     return &clock->clock;

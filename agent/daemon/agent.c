@@ -16,6 +16,11 @@ int64_t agent_now(const struct agent *agent)
     return agent->clock->now(agent->clock);
 }
 
+int64_t agent_steady(const struct agent *agent)
+{
+    return agent->clock->steady(agent->clock);
+}
+
 struct binding *agent_binding_named(struct agent *agent, struct text name)
 {
     for (size_t i = 0; i < agent->binding_count; i++)

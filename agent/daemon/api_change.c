@@ -312,7 +312,7 @@ static void wait_or_give_up(struct api_call *call, size_t have)
     struct agent *agent = call->job.agent;
     char why[200];
 
-    if (agent_now(agent) < call->wait_until) {
+    if (agent_steady(agent) < call->wait_until) {
         call->operation = agent->clock->after(agent->clock, WAIT_POLL_MS, on_waited, call);
         if (call->operation)
             return;
@@ -362,7 +362,8 @@ static void go(struct api_call *call)
     json_t *tokens = json_at(call->body, "tokens");
     int64_t wait_ms = json_integer_at(call->body, "wait_ms", 0);
 
-    call->wait_until = agent_now(call->job.agent) + (wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS);
+    call->wait_until =
+        agent_steady(call->job.agent) + (wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS);
     if (plan->state == PLAN_EXECUTING)
         execute(call, NULL, 0);
     else

@@ -146,7 +146,7 @@ json_t *document_check(struct agent *agent, struct binding *const *bindings, siz
                      counts.unknown, "bindings", list, "exit", exit_of(&counts));
 }
 
-static void add_watch(json_t *document, const struct binding *binding)
+static void add_watch(const struct agent *agent, json_t *document, const struct binding *binding)
 {
     if (!document)
         return;
@@ -161,7 +161,9 @@ static void add_watch(json_t *document, const struct binding *binding)
     json_object_set_new(document, "checked_at", json_of_instant(binding->checked_at));
     json_object_set_new(
         document, "next_check_at",
-        json_of_instant(binding->due.place == SCHEDULE_NOWHERE ? 0 : binding->due.due_at));
+        json_of_instant(binding->due.place == SCHEDULE_NOWHERE
+                            ? 0
+                            : agent_now(agent) + binding->due.due_at - agent_steady(agent)));
 }
 
 json_t *document_status(struct agent *agent)
@@ -173,7 +175,7 @@ json_t *document_status(struct agent *agent)
         json_t *document = binding_document(&agent->bindings[i]);
 
         count(&counts, agent->bindings[i].judgement.verdict);
-        add_watch(document, &agent->bindings[i]);
+        add_watch(agent, document, &agent->bindings[i]);
         json_array_append_new(list, document);
     }
     return json_pack(

@@ -134,7 +134,8 @@ void execution_enter(struct execution *execution, enum execution_step step)
 
     if (step != execution->step) {
         execution->tries = execution->good_probes = 0;
-        execution->patience_until = now + (int64_t)agent->config->rotation_confirm_ms;
+        execution->patience_until =
+            agent_steady(agent) + (int64_t)agent->config->rotation_confirm_ms;
     }
     execution->step = step;
     if (step == STEP_REGENERATING && !approvals->guid(approvals, execution->request_id)) {
@@ -191,7 +192,7 @@ void execution_wait(struct execution *execution, uint64_t ms,
 {
     struct clock *clock = execution->job.agent->clock;
 
-    if (agent_now(execution->job.agent) >= execution->patience_until) {
+    if (agent_steady(execution->job.agent) >= execution->patience_until) {
         bool is_rotation = execution->record->plan.action == PLAN_ROTATE;
         struct agent_command again =
             agent_command(execution->job.agent, "%s %s", is_rotation ? "rotate" : "apply",
@@ -307,7 +308,7 @@ static void on_journal(const struct record *records, size_t count, const struct 
                      TEXT_ARG(json_text_at(body, "request_id")));
         }
     }
-    execution->patience_until = agent_now(agent) + (int64_t)agent->config->rotation_confirm_ms;
+    execution->patience_until = agent_steady(agent) + (int64_t)agent->config->rotation_confirm_ms;
     log_info("execution goes on", FIELD("plan", execution->record->id),
              FIELD("step", execution_step_name(execution->step)));
     incident_on_repair(agent, execution->binding, EVENT_REPAIR_STARTED, "repair goes on");

@@ -251,7 +251,8 @@ static void on_probed(const struct probe *probe, const struct failure *failure, 
         execution_go_on(execution);
         return;
     }
-    if (!is_rotation(execution) && agent_now(execution->job.agent) >= execution->patience_until) {
+    if (!is_rotation(execution) &&
+        agent_steady(execution->job.agent) >= execution->patience_until) {
         execution_end(execution, PLAN_NEEDS_HUMAN, "the copy was written and read back, but %s",
                       execution->failure.text);
         return;
@@ -358,7 +359,7 @@ static void on_settled_probe(const struct probe *probe, const struct failure *fa
         failure_set(&execution->failure, FAILURE_REMOTE,
                     "the scoring call with what the copy now holds is not green (HTTP %d, %.*s)",
                     probe->http_status, TEXT_ARG(probe->reason));
-    if (agent_now(execution->job.agent) >= execution->patience_until)
+    if (agent_steady(execution->job.agent) >= execution->patience_until)
         execution_end(execution, PLAN_NEEDS_HUMAN, "the new key was written and read back, but %s",
                       execution->failure.text);
     else

@@ -105,6 +105,8 @@ void agent_settle(struct agent *agent);
 /* Goes on with the next interrupted plan that is due for it, if none is being executed. */
 void agent_resume(struct agent *agent);
 int64_t agent_now(const struct agent *agent);
+/* For deadlines and due times; see ports/clock.h. */
+int64_t agent_steady(const struct agent *agent);
 struct binding *agent_binding_named(struct agent *agent, struct text name);
 /* "keydrift -c FILE REST", cut at 1,000 bytes. */
 struct agent_command {

@@ -29,13 +29,13 @@ static void on_checked(const struct check_result *result, void *context)
     struct agent *agent = context;
     struct binding *binding = result->binding;
     uint64_t interval_ms = binding->config->interval_ms;
-    int64_t next, earliest = agent_now(agent) + result->retry_after_ms;
+    int64_t next, earliest = agent_steady(agent) + result->retry_after_ms;
 
     binding->routine = NULL;
     agent->routine_checks--;
     if (agent->is_closing)
         return;
-    next = schedule_next(interval_ms, agent_now(agent), agent->clock->random(agent->clock));
+    next = schedule_next(interval_ms, agent_steady(agent), agent->clock->random(agent->clock));
     put(agent, binding, next < earliest ? earliest : next);
     if (!result->is_canceled)
         incident_on_read(agent, result);
@@ -65,7 +65,7 @@ static void start_due(struct agent *agent)
 
     while (agent->routine_checks < ROUTINE_CHECKS_MAX &&
            (entry = schedule_first(&agent->schedule)) &&
-           entry->due_at <= agent_now(agent) + slack_ms(binding_of(entry))) {
+           entry->due_at <= agent_steady(agent) + slack_ms(binding_of(entry))) {
         struct binding *binding = binding_of(entry);
 
         schedule_remove(&agent->schedule, entry);
@@ -73,7 +73,7 @@ static void start_due(struct agent *agent)
         if (binding->routine)
             agent->routine_checks++;
         else
-            put(agent, binding, agent_now(agent) + (int64_t)binding->config->interval_ms);
+            put(agent, binding, agent_steady(agent) + (int64_t)binding->config->interval_ms);
     }
 }
 
@@ -104,7 +104,7 @@ static void arm(struct agent *agent)
         operation_cancel(agent->timer); /* its end arms the right one */
         return;
     }
-    wait = first->due_at - agent_now(agent);
+    wait = first->due_at - agent_steady(agent);
     agent->timer_at = first->due_at;
     agent->timer =
         agent->clock->after(agent->clock, wait > 0 ? (uint64_t)wait : 0, on_timer, agent);
@@ -114,7 +114,7 @@ static void arm(struct agent *agent)
 
 void watcher_start(struct agent *agent)
 {
-    int64_t now = agent_now(agent);
+    int64_t now = agent_steady(agent);
 
     agent->is_watching = true;
     for (size_t i = 0; i < agent->binding_count; i++) {
@@ -137,7 +137,7 @@ void watcher_stop(struct agent *agent)
 
 void watcher_check_soon(struct agent *agent, struct binding *binding, uint64_t ms)
 {
-    int64_t due_at = agent_now(agent) + (int64_t)ms;
+    int64_t due_at = agent_steady(agent) + (int64_t)ms;
 
     if (!agent->is_watching || binding->routine)
         return;

@@ -185,6 +185,11 @@ static void on_waited(struct fake_operation *operation, const struct failure *fa
     wait->done(failure, wait->context);
 }
 
+static int64_t steady(struct clock *self)
+{
+    return ((struct fake_clock *)self)->now - FAKE_START + 1;
+}
+
 static struct operation *after(struct clock *self, uint64_t ms, operation_done *done, void *context)
 {
     struct fake_clock *clock = (struct fake_clock *)self;
@@ -214,7 +219,7 @@ static uint32_t random_bits(struct clock *self)
 
 void fake_clock_init(struct fake_clock *clock)
 {
-    *clock = (struct fake_clock){.clock = {now, after, random_bits}, .now = FAKE_START};
+    *clock = (struct fake_clock){.clock = {now, steady, after, random_bits}, .now = FAKE_START};
     TAILQ_INIT(&clock->waiting);
     buffer_init(&clock->trace, (size_t)1 << 22);
 }
