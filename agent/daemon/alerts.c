@@ -142,6 +142,10 @@ void alert_add(struct agent *agent, struct batch *batch, struct binding *binding
     for (size_t i = 0; i < agent->settings.sink_count; i++) {
         struct alert_sink *sink = agent->settings.sinks[i];
 
+        /* What repeats an alert that has not arrived yet says nothing new. */
+        if ((only_refreshing || event == ALERT_REPEATED) &&
+            outbox_has(agent->outbox, sink, text_of(key)))
+            continue;
         if (!only_refreshing || sink->refresh_ms)
             add_for_sink(agent, batch, binding, event, key, sink, body);
     }

@@ -274,6 +274,13 @@ static void probe_key(struct execution *execution)
 /* ---- writing and reading back
  * ------------------------------------------------------------------------- */
 
+/* These answers come before anything is written. */
+static bool was_refused(enum failure_kind kind)
+{
+    return kind == FAILURE_DENIED || kind == FAILURE_INVALID || kind == FAILURE_NOT_FOUND ||
+           kind == FAILURE_DELETED || kind == FAILURE_DESTROYED;
+}
+
 static void on_written(const struct copy_version *version, const struct failure *failure,
                        void *context)
 {
@@ -290,11 +297,16 @@ static void on_written(const struct copy_version *version, const struct failure 
     log_warn("write", FIELD("plan", execution->record->id), FIELD("why", failure->text));
     execution->failure = *failure;
     if (failure_is_temporary(failure->kind) ||
-        ((failure->kind == FAILURE_CONFLICT || failure->kind == FAILURE_AMBIGUOUS) &&
+        ((failure->kind == FAILURE_CONFLICT || failure->kind == FAILURE_AMBIGUOUS ||
+          failure->kind == FAILURE_PROTOCOL) &&
          execution->tries < WRITE_CONFLICTS)) {
         execution_wait(execution, execution_pause_after_ms(execution, failure), execution_decide);
     } else {
-        execution_end(execution, PLAN_NEEDS_HUMAN, "the copy was not written: %s", failure->text);
+        execution_end(execution, PLAN_NEEDS_HUMAN,
+                      was_refused(failure->kind) ? "the copy was not written: %s"
+                                                 : "it is not known what became of the write, "
+                                                   "compare both sides: %s",
+                      failure->text);
     }
 }
 

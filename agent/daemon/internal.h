@@ -215,6 +215,8 @@ void outbox_take(struct outbox *outbox, struct text record_id, struct text sink,
 uint64_t outbox_last(const struct outbox *outbox);
 /* The commit of everything taken up to then has ended. */
 void outbox_release(struct outbox *outbox, uint64_t up_to);
+/* An alert with this dedup key still waits for this sink. */
+bool outbox_has(const struct outbox *outbox, const struct alert_sink *sink, struct text key);
 void outbox_run(struct outbox *outbox);
 /* Deliveries not yet made. */
 size_t outbox_waiting(const struct outbox *outbox);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Alerts on their way: at least once, in order, one at a time per sink.
  *
+ * An incident whose alert is refused for now lets the others pass.
  * A delivery is in the store before it is tried and leaves it after the receiver has said yes.
  * Where the store cannot be written an alert still goes out; only a crash could then lose it.
  */
@@ -117,6 +118,27 @@ static void forget(struct lane *lane, struct delivery *delivery, const char *ref
     delivery_free(delivery);
 }
 
+static bool has_key(const struct delivery *delivery, struct text key)
+{
+    return text_equal(json_text_at(delivery->body, "dedup_key"), key);
+}
+
+/* An incident whose alert is not taken waits behind the others; its own alerts keep their order. */
+static void step_aside(struct lane *lane, struct text key)
+{
+    struct deliveries aside = TAILQ_HEAD_INITIALIZER(aside);
+    struct delivery *delivery, *next;
+
+    for (delivery = TAILQ_FIRST(&lane->waiting); delivery; delivery = next) {
+        next = TAILQ_NEXT(delivery, link);
+        if (!has_key(delivery, key))
+            continue;
+        TAILQ_REMOVE(&lane->waiting, delivery, link);
+        TAILQ_INSERT_TAIL(&aside, delivery, link);
+    }
+    TAILQ_CONCAT(&lane->waiting, &aside, link);
+}
+
 static void on_pause(const struct failure *failure, void *context)
 {
     struct lane *lane = context;
@@ -156,6 +178,7 @@ static void on_delivered(const struct failure *failure, void *context)
     if (++lane->tries == TRIES_BEFORE_WARNING)
         log_warn("alert not delivered, trying again", FIELD("sink", lane->sink->name),
                  FIELD("why", failure->text));
+    step_aside(lane, json_text_at(delivery->body, "dedup_key"));
     pause_ms = backoff_pause_ms(&backoff, lane->tries, failure->retry_after_ms, 300000,
                                 agent->clock->random(agent->clock));
     /* Full jitter may say "at once"; a sink that just failed gets at least a moment. */
@@ -229,6 +252,22 @@ void outbox_take(struct outbox *outbox, struct text record_id, struct text sink,
     TAILQ_INSERT_TAIL(&lane->waiting, delivery, link);
     if (outbox->is_running)
         lane_start(lane);
+}
+
+bool outbox_has(const struct outbox *outbox, const struct alert_sink *sink, struct text key)
+{
+    const struct delivery *delivery;
+
+    for (size_t i = 0; i < outbox->count; i++) {
+        if (outbox->lanes[i].sink != sink)
+            continue;
+        TAILQ_FOREACH(delivery, &outbox->lanes[i].waiting, link)
+        {
+            if (has_key(delivery, key))
+                return true;
+        }
+    }
+    return false;
 }
 
 uint64_t outbox_last(const struct outbox *outbox)

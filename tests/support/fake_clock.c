@@ -208,7 +208,7 @@ static struct operation *after(struct clock *self, uint64_t ms, operation_done *
 
 static int64_t now(struct clock *self)
 {
-    return ((struct fake_clock *)self)->now;
+    return ((struct fake_clock *)self)->now + ((struct fake_clock *)self)->wall_shift;
 }
 
 static uint32_t random_bits(struct clock *self)

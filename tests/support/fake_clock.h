@@ -48,6 +48,7 @@ TAILQ_HEAD(fake_operations, fake_operation);
 struct fake_clock {
     struct clock clock; /* first */
     int64_t now;
+    int64_t wall_shift; /* the wall clock was set back or forth by this much */
     struct fake_operations waiting;
     unsigned boundaries, crash_at, stop_at;
     bool is_dead;    /* what still runs is a ghost */

@@ -229,7 +229,7 @@ static const struct expectation expectations[] = {
      0,
      0,
      409,
-     "was not written"},
+     "not known what became"},
 };
 
 TEST(each_bad_answer_leads_where_it_should)

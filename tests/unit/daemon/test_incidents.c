@@ -305,6 +305,30 @@ TEST(alerts_of_an_incident_arrive_in_order_however_often_they_are_tried)
     world_free(world);
 }
 
+TEST(a_sink_that_is_down_for_a_day_is_owed_no_more_than_the_news)
+{
+    struct world *world = quiet_world();
+
+    fake_source_regenerate(&world->sources[0], 0, "ana@example.org");
+    fake_fail(&world->clock, (struct fake_fault){"sink.deliver forgetful", 0, FAILURE_NETWORK});
+    assert_true(world_run(world, 24 HOURS));
+    assert_in_range(fake_store_count(&world->store, RECORD_OUTBOX, "forgetful"), 1, 2);
+    world_free(world);
+}
+
+TEST(a_wall_clock_that_is_set_back_does_not_stop_the_checks)
+{
+    struct world *world = quiet_world();
+    unsigned before;
+
+    assert_true(world_run(world, 5 MINUTES));
+    before = fake_count(&world->clock, "source.list");
+    world->clock.wall_shift = -(2 HOURS);
+    assert_true(world_run(world, 5 MINUTES));
+    assert_true(fake_count(&world->clock, "source.list") > before + 2);
+    world_free(world);
+}
+
 TEST(an_alert_that_will_never_be_taken_is_dropped_and_audited)
 {
     struct world *world = quiet_world();
@@ -492,6 +516,8 @@ int main(void)
         CASE(a_culprit_is_still_looked_for_after_a_restart),
         CASE(questions_that_are_not_answered_delay_an_alert_by_seconds_only),
         CASE(alerts_of_an_incident_arrive_in_order_however_often_they_are_tried),
+        CASE(a_sink_that_is_down_for_a_day_is_owed_no_more_than_the_news),
+        CASE(a_wall_clock_that_is_set_back_does_not_stop_the_checks),
         CASE(an_alert_that_will_never_be_taken_is_dropped_and_audited),
         CASE(an_alert_is_stored_before_it_is_tried),
         CASE(a_full_disk_stops_changes_and_not_the_watching),
