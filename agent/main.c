@@ -46,8 +46,7 @@ struct world {
     void *closed_context;
 };
 
-/* ---- Vault
- * ------------------------------------------------------------------------------------------- */
+/* ---- Vault ----------------------------------------------------------------------------------- */
 
 struct vault_secrets {
     struct secret *token, *role_id, *secret_id;
@@ -127,8 +126,7 @@ static bool vault_open(struct world *world, struct failure *why)
     return world->vault != NULL;
 }
 
-/* ---- Azure
- * ------------------------------------------------------------------------------------------- */
+/* ---- Azure ----------------------------------------------------------------------------------- */
 
 static bool azure_open(struct world *world, struct failure *why)
 {
@@ -172,8 +170,7 @@ static bool azure_open(struct world *world, struct failure *why)
     return world->azure != NULL;
 }
 
-/* ---- state and fingerprints
- * ---------------------------------------------------------------------------- */
+/* ---- state and fingerprints ------------------------------------------------------------------ */
 
 static char *beside_state(const struct config *config)
 {
@@ -244,8 +241,7 @@ static bool state_open(struct world *world, enum world_state needed, struct fail
     return world->fingerprinter || failure_out_of_memory(why);
 }
 
-/* ---- bindings and sinks
- * -------------------------------------------------------------------------------- */
+/* ---- bindings and sinks ---------------------------------------------------------------------- */
 
 /* Takes `id`. Bindings on one endpoint share one source. */
 static struct key_source *source_for(struct world *world, const struct azure_key_kind *kind,
@@ -342,8 +338,7 @@ static bool sinks_open(struct world *world, struct failure *why)
     return true;
 }
 
-/* ---- taking it down, in the opposite order
- * --------------------------------------------------------------- */
+/* ---- taking it down, in the opposite order --------------------------------------------------- */
 
 static void on_clock_closed(void *context)
 {
@@ -431,8 +426,7 @@ static void world_close(struct world *world, void (*closed)(void *context), void
         on_agent_closed(world);
 }
 
-/* ---- building it
- * --------------------------------------------------------------------------------------- */
+/* ---- building it ----------------------------------------------------------------------------- */
 
 static bool agent_start(struct world *world, const struct world_settings *settings,
                         operation_done *ready, void *context, struct failure *why)
@@ -490,8 +484,7 @@ static const char *world_warning(struct world *world)
     return world->store_why;
 }
 
-/* ---- the program
- * --------------------------------------------------------------------------------------- */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 /* No core dump may hold a key, and no other process of this user may look into us. */
 static void forbid_dumps(void)

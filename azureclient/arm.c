@@ -15,7 +15,7 @@ const struct secret *arm_token(const struct azure_task *task)
     return task->client->tokens.value;
 }
 
-/* ---- the call ---- */
+/* ---- the call -------------------------------------------------------------------------------- */
 
 static void on_answer(struct azure_task *task, const struct http_answer *answer,
                       const struct failure *failure)
@@ -130,7 +130,7 @@ void arm_send(struct azure_task *task, const struct arm_request *request, task_s
     go(task);
 }
 
-/* ---- what went wrong ---- */
+/* ---- what went wrong ------------------------------------------------------------------------- */
 
 void arm_failure(struct azure_task *task, const struct http_answer *answer, const char *doing,
                  struct text resource_id, const char *action, struct failure *ret)
@@ -160,7 +160,7 @@ void arm_no_answer(const struct failure *failure, const char *doing, struct text
     *ret = why;
 }
 
-/* ---- what to ask for ---- */
+/* ---- what to ask for ------------------------------------------------------------------------- */
 
 bool arm_append_target(struct buffer *out, struct text id, const char *verb, const char *version)
 {

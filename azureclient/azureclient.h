@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads and regenerates keys that Azure services issue, on a libuv loop: Entra tokens, Azure Resource
- * Manager (ARM), the Activity Log, and calls to an Azure ML scoring endpoint.
+/* Reads and regenerates keys that Azure services issue, on a libuv loop: Entra tokens, Azure
+ * Resource Manager (ARM), the Activity Log, and calls to an Azure ML scoring endpoint.
  *
- * One client is one identity in one cloud; it serves one loop and is called only from that loop's thread.
- * Tokens are fetched when first needed, kept until shortly before they expire, and fetched once for any
- * number of waiters. It never logs and never reads the environment unless told to (azure_settings_...).
+ * One client is one identity in one cloud; it serves one loop and is called only from that loop's
+ * thread. Tokens are fetched when first needed, kept until shortly before they expire, and fetched
+ * once for any number of waiters. It never logs and never reads the environment unless told to
+ * (azure_settings_...).
  *
- * The promise is that of base/operation.h: `done` exactly once, from the loop, never before the starting
- * function has returned. What a `done` is given dies with the call.
+ * The promise is that of base/operation.h: `done` exactly once, from the loop, never before the
+ * starting function has returned. What a `done` is given dies with the call.
  *
- * Failure kinds as in base/failure.h: DENIED (401, 403: the text names the identity's missing action),
- * NOT_FOUND, THROTTLED (with retry_after_ms), CONFLICT (409), REMOTE (5xx, failed operation), AMBIGUOUS (a
- * regenerate whose answer was lost), PROTOCOL, TIMEOUT, NETWORK. ARM and Entra error bodies become one
- * plain sentence that keeps their code. Sources: Microsoft's OpenAPI files (api-version 2024-04-01 of
- * Microsoft.MachineLearningServices, 2015-04-01 of Microsoft.Insights) and the ARM RPC documents.
+ * Failure kinds as in base/failure.h: DENIED (401, 403: the text names the identity's missing
+ * action), NOT_FOUND, THROTTLED (with retry_after_ms), CONFLICT (409), REMOTE (5xx, failed
+ * operation), AMBIGUOUS (a regenerate whose answer was lost), PROTOCOL, TIMEOUT, NETWORK. ARM and
+ * Entra error bodies become one plain sentence that keeps their code. Sources: Microsoft's OpenAPI
+ * files (api-version 2024-04-01 of Microsoft.MachineLearningServices, 2015-04-01 of
+ * Microsoft.Insights) and the ARM RPC documents.
  */
 #ifndef AZURECLIENT_H
 #define AZURECLIENT_H
@@ -31,56 +33,59 @@
 struct http;
 struct azure_client;
 
-/* ---- settings ------------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 enum azure_credential_method {
     AZURE_CREDENTIAL_CLIENT_SECRET,
-    AZURE_CREDENTIAL_WORKLOAD_IDENTITY, /* a projected service-account token, re-read for each request */
+    AZURE_CREDENTIAL_WORKLOAD_IDENTITY, /* a projected service-account token, re-read for each
+                                           request */
     AZURE_CREDENTIAL_MANAGED_IDENTITY,  /* IMDS */
-    AZURE_CREDENTIAL_DEFAULT, /* client secret, else workload identity, from the AZURE_ variables given in
-                                 the settings; else managed identity */
+    AZURE_CREDENTIAL_DEFAULT, /* client secret, else workload identity, from the AZURE_ variables
+                                 given in the settings; else managed identity */
 };
 
 struct azure_credential {
     enum azure_credential_method method;
     const char *tenant_id, *client_id; /* client_id is optional for a managed identity */
     const struct secret *client_secret;
-    const char *client_secret_file;    /* instead; re-read for each token request */
+    const char *client_secret_file; /* instead; re-read for each token request */
     const char *federated_token_file;
-    const char *imds_url;              /* default "http://169.254.169.254" */
+    const char *imds_url; /* default "http://169.254.169.254" */
 };
 
 /* Copied by azure_client_open(). NULL or 0: the default. */
 struct azure_settings {
     const char *resource_manager; /* default "https://management.azure.com" */
     const char *authority;        /* default "https://login.microsoftonline.com" */
-    const char *audience;         /* default: resource_manager; the scope is "<audience>/.default" */
-    const char *ca_file;          /* for all three, the scoring calls too */
-    uint32_t timeout_ms;          /* one operation with all its retries; default 30,000 */
-    unsigned max_in_flight;       /* per upstream; default 16 */
+    const char *audience;   /* default: resource_manager; the scope is "<audience>/.default" */
+    const char *ca_file;    /* for all three, the scoring calls too */
+    uint32_t timeout_ms;    /* one operation with all its retries; default 30,000 */
+    unsigned max_in_flight; /* per upstream; default 16 */
     struct azure_credential credential;
 };
 
-/* Fills what is still unset in `settings` from AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET,
- * AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST, AZURE_POD_IDENTITY_AUTHORITY_HOST. `get` is getenv() in
- * programs. What it allocates lives in `*kept`. */
+/* Fills what is still unset in `settings` from AZURE_TENANT_ID, AZURE_CLIENT_ID,
+ * AZURE_CLIENT_SECRET, AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST,
+ * AZURE_POD_IDENTITY_AUTHORITY_HOST. `get` is getenv() in programs. What it allocates lives in
+ * `*kept`. */
 struct azure_environment;
 must_use bool azure_settings_from_environment(struct azure_settings *settings,
                                               char *(*get)(const char *name),
                                               struct azure_environment **kept, struct failure *why);
 struct azure_environment *azure_environment_free(struct azure_environment *kept); /* returns NULL */
 
-/* "public", "usgovernment", "china": sets resource_manager and authority; false for another word. */
+/* "public", "usgovernment", "china": sets resource_manager and authority; false for another word.
+ */
 must_use bool azure_cloud_named(struct text name, struct azure_settings *settings);
 
-/* ---- life ----------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct azure_client *azure_client_open(struct http *http, const struct azure_settings *settings,
                                        struct failure *why);
 /* Ends what is in flight with CANCELED; `closed` (may be NULL) runs last. */
 void azure_client_close(struct azure_client *client, void (*closed)(void *context), void *context);
 
-/* ---- key sources ---------------------------------------------------------------------------------- */
+/* ---- key sources ----------------------------------------------------------------------------- */
 
 /* A kind of resource that issues keys; one row of a table (key_kinds.c). */
 struct azure_key_kind;
@@ -100,9 +105,9 @@ must_use char *azure_endpoint_id(struct text subscription, struct text resource_
 #define AZURE_SLOTS 2
 
 struct azure_keys {
-    size_t count;                          /* slots of the kind */
-    const char *slots[AZURE_SLOTS];        /* their names */
-    const struct secret *keys[AZURE_SLOTS];/* never NULL: a null or empty key is PROTOCOL */
+    size_t count;                           /* slots of the kind */
+    const char *slots[AZURE_SLOTS];         /* their names */
+    const struct secret *keys[AZURE_SLOTS]; /* never NULL: a null or empty key is PROTOCOL */
 };
 typedef void azure_keys_done(const struct azure_keys *keys, const struct failure *failure,
                              void *context);
@@ -117,25 +122,27 @@ struct azure_endpoint {
     struct text provisioning_state; /* "Succeeded" ... */
     struct text location;
 };
-typedef void azure_endpoint_done(const struct azure_endpoint *endpoint, const struct failure *failure,
-                                 void *context);
+typedef void azure_endpoint_done(const struct azure_endpoint *endpoint,
+                                 const struct failure *failure, void *context);
 struct operation *azure_get_endpoint(struct azure_client *client, struct text resource_id,
                                      azure_endpoint_done *done, void *context);
 
 /* POST regenerateKeys, then the operation it starts followed to its end (Azure-AsyncOperation, then
- * Location, only on the configured ARM host). The POST goes out at most once, whatever happens, with `request_id` (a
- * GUID, for the Activity Log) as x-ms-client-request-id: a 429 or a connection that was never made may be
- * tried again, nothing else. AMBIGUOUS: list the keys to see. Azure makes the new key; list the keys to
- * learn it. `deadline_ms` bounds the whole, polling included (0: 5 minutes). */
-struct operation *azure_regenerate_key(struct azure_client *client, const struct azure_key_kind *kind,
-                                       struct text resource_id, struct text slot,
-                                       struct text request_id, uint32_t deadline_ms,
-                                       operation_done *done, void *context);
+ * Location, only on the configured ARM host). The POST goes out at most once, whatever happens,
+ * with `request_id` (a GUID, for the Activity Log) as x-ms-client-request-id: a 429 or a connection
+ * that was never made may be tried again, nothing else. AMBIGUOUS: list the keys to see. Azure
+ * makes the new key; list the keys to learn it. `deadline_ms` bounds the whole, polling included
+ * (0: 5 minutes). */
+struct operation *azure_regenerate_key(struct azure_client *client,
+                                       const struct azure_key_kind *kind, struct text resource_id,
+                                       struct text slot, struct text request_id,
+                                       uint32_t deadline_ms, operation_done *done, void *context);
 
-/* ---- who did it ----------------------------------------------------------------------------------- */
+/* ---- who did it ------------------------------------------------------------------------------ */
 
-/* The newest successful (or at least accepted) regeneration of the resource's keys since `since_at` in the Activity Log,
- * which shows events 3 to 20 minutes late. `event` is NULL on success when there is none (yet). */
+/* The newest successful (or at least accepted) regeneration of the resource's keys since `since_at`
+ * in the Activity Log, which shows events 3 to 20 minutes late. `event` is NULL on success when
+ * there is none (yet). */
 struct azure_key_event {
     struct text caller;            /* "ana@example.org", or an application's object id */
     struct text client_address;    /* empty when not said */
@@ -152,13 +159,15 @@ struct operation *azure_find_request(struct azure_client *client, struct text re
                                      struct text request_id, int64_t since_at, azure_who_done *done,
                                      void *context);
 
-/* ---- what callers see ----------------------------------------------------------------------------- */
+/* ---- what callers see ------------------------------------------------------------------------ */
 
 enum azure_score_result {
-    AZURE_SCORE_OK,        /* 2xx                                                                    */
-    AZURE_SCORE_KEY_REFUSED,/* 401 with key_auth_access_denied, 403 with key_auth_bad_header_forbidden */
-    AZURE_SCORE_KEY_ACCEPTED_CALL_FAILED, /* 400 404 408 413 415 422 424 429: got past the key check  */
-    AZURE_SCORE_UNDECIDED, /* any other answer: says nothing of the key                              */
+    AZURE_SCORE_OK, /* 2xx                                                                    */
+    AZURE_SCORE_KEY_REFUSED,              /* 401 with key_auth_access_denied, 403 with
+                                             key_auth_bad_header_forbidden */
+    AZURE_SCORE_KEY_ACCEPTED_CALL_FAILED, /* 400 404 408 413 415 422 424 429: got past the key check
+                                           */
+    AZURE_SCORE_UNDECIDED,                /* any other answer: says nothing of the key                */
 };
 struct azure_score {
     enum azure_score_result result;
@@ -166,8 +175,8 @@ struct azure_score {
     struct text reason; /* one sentence, from the status and ms-azureml-model-error-* headers */
 };
 /* One POST with this key; `body` may be empty ("{}" is sent). `failure` only when there was no
- * answer. Retries nothing but a kept-alive connection that turned out to be dead. The scoring URI must be
- * https, or http on loopback. */
+ * answer. Retries nothing but a kept-alive connection that turned out to be dead. The scoring URI
+ * must be https, or http on loopback. */
 typedef void azure_score_done(const struct azure_score *score, const struct failure *failure,
                               void *context);
 struct operation *azure_score(struct azure_client *client, struct text scoring_uri,

@@ -9,7 +9,7 @@
 
 static const char default_manager[] = "https://management.azure.com";
 
-/* ---- opening ---- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* Poll addresses and next pages are compared with it, so it must be an origin and nothing more. */
 static bool copy_origin(struct azure_client *client, const char *url, struct failure *why)
@@ -95,7 +95,7 @@ fail:
     return NULL;
 }
 
-/* ---- closing ---- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 static void on_settle_closed(uv_handle_t *handle)
 {
@@ -138,15 +138,14 @@ void azure_client_close(struct azure_client *client, void (*closed)(void *contex
     client->is_closing = true;
     client->closed = closed;
     client->closed_context = context;
-    TAILQ_FOREACH(task, &client->tasks, link)
-    {
+    TAILQ_FOREACH (task, &client->tasks, link) {
         operation_cancel(&task->operation);
     }
     tokens_stop(&client->tokens);
     client_settle(client);
 }
 
-/* ---- clock ---- */
+/* ---- clock ----------------------------------------------------------------------------------- */
 
 int64_t client_wall_clock(void)
 {
@@ -156,7 +155,7 @@ int64_t client_wall_clock(void)
     return (int64_t)time.tv_sec * 1000 + time.tv_usec / 1000;
 }
 
-/* ---- clouds ---- */
+/* ---- clouds ---------------------------------------------------------------------------------- */
 
 bool azure_cloud_named(struct text name, struct azure_settings *settings)
 {

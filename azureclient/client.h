@@ -24,8 +24,7 @@
 
 #define DEFAULT_TIMEOUT_MS 30000
 
-/* ---- task.c
- * --------------------------------------------------------------------------------------- */
+/* ---- task.c ---------------------------------------------------------------------------------- */
 
 struct azure_task;
 
@@ -87,8 +86,7 @@ void task_end(struct azure_task *task, const struct failure *failure);
 /* The same on a later turn of the loop; for starting functions. */
 void task_end_later(struct azure_task *task, const struct failure *failure);
 
-/* ---- credential.c
- * --------------------------------------------------------------------------------- */
+/* ---- credential.c ---------------------------------------------------------------------------- */
 
 /* The copy of the owner's settings, with the method chosen. */
 struct credential {
@@ -115,8 +113,7 @@ must_use bool credential_request(const struct credential *credential, struct tok
 void token_request_clear(struct token_request *request);
 bool credential_is_imds(const struct credential *credential);
 
-/* ---- token.c
- * -------------------------------------------------------------------------------------- */
+/* ---- token.c --------------------------------------------------------------------------------- */
 
 struct tokens {
     struct azure_client *client;
@@ -155,8 +152,7 @@ bool tokens_drop(struct tokens *tokens, unsigned serial);
 /* ARM took this one. */
 void tokens_accepted(struct tokens *tokens, unsigned serial);
 
-/* ---- arm.c
- * ---------------------------------------------------------------------------------------- */
+/* ---- arm.c ----------------------------------------------------------------------------------- */
 
 struct arm_request {
     const char *method;     /* a literal */
@@ -187,8 +183,7 @@ void arm_no_answer(const struct failure *failure, const char *doing, struct text
  */
 const struct secret *arm_token(const struct azure_task *task);
 
-/* ---- operation_poll.c
- * ----------------------------------------------------------------------------- */
+/* ---- operation_poll.c ------------------------------------------------------------------------ */
 
 /* Follows what a regeneration's accepted POST started. `ended` gets NULL, or the failure: REMOTE
  * when Azure says it failed, AMBIGUOUS when its end could not be seen. */
@@ -203,8 +198,7 @@ void operation_poll_start(struct azure_task *task, struct operation_poll *poll,
                           const struct http_answer *accepted);
 void operation_poll_clear(struct operation_poll *poll);
 
-/* ---- client.c
- * ------------------------------------------------------------------------------------- */
+/* ---- client.c -------------------------------------------------------------------------------- */
 
 struct scorer {
     TAILQ_ENTRY(scorer) link;

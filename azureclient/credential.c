@@ -22,7 +22,7 @@ struct credential_method {
                     struct failure *why);
 };
 
-/* ---- files ---- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static bool read_all(int fd, struct buffer *out)
 {
@@ -65,7 +65,7 @@ out:
     return secret;
 }
 
-/* ---- Entra ---- */
+/* ---- Entra ----------------------------------------------------------------------------------- */
 
 static void append_field(struct buffer *form, const char *name, struct text value)
 {
@@ -126,7 +126,7 @@ static bool request_by_federated_token(const struct credential *credential,
     return true;
 }
 
-/* ---- IMDS ---- */
+/* ---- IMDS ------------------------------------------------------------------------------------ */
 
 static bool needs_nothing(const struct credential *credential)
 {
@@ -149,7 +149,7 @@ static bool request_by_managed_identity(const struct credential *credential,
     return true;
 }
 
-/* ---- the table ---- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct credential_method methods[] = {
     [AZURE_CREDENTIAL_CLIENT_SECRET] =
@@ -171,7 +171,7 @@ static const struct credential_method *choose(const struct credential *credentia
     return method;
 }
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 /* NULL and "" are both "not given". */
 static bool copy(const char *from, char **to)

@@ -61,7 +61,7 @@ size_t azure_key_kind_find_slot(const struct azure_key_kind *kind, struct text s
     return i;
 }
 
-/* ---- resource ids ---- */
+/* ---- resource ids ---------------------------------------------------------------------------- */
 
 static bool is_letter(char c)
 {

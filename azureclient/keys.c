@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-/* ---- list ---- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 struct list_keys {
     struct azure_task task;
@@ -115,7 +115,7 @@ struct operation *azure_list_keys(struct azure_client *client, const struct azur
     return &task->operation;
 }
 
-/* ---- get ---- */
+/* ---- get ------------------------------------------------------------------------------------- */
 
 struct get_endpoint {
     struct azure_task task;

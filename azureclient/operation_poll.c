@@ -35,7 +35,7 @@ static void end_ambiguous(struct azure_task *task, const char *what)
     end(task, &why);
 }
 
-/* ---- where to look ---- */
+/* ---- where to look --------------------------------------------------------------------------- */
 
 /* What the header names, or what was known before when it is absent. False after ending the task.
  */
@@ -78,7 +78,7 @@ static uint64_t pause_after(const struct http_answer *answer)
     return asked_ms < PAUSE_FLOOR_MS ? PAUSE_FLOOR_MS : asked_ms;
 }
 
-/* ---- what was seen ---- */
+/* ---- what was seen --------------------------------------------------------------------------- */
 
 static void on_time_to_look(struct azure_task *task)
 {

@@ -39,7 +39,7 @@ static void score_release(struct azure_task *task)
     free(score->origin);
 }
 
-/* ---- what an answer means ---- */
+/* ---- what an answer means -------------------------------------------------------------------- */
 
 struct meaning {
     int status;
@@ -122,7 +122,7 @@ static void on_score(struct azure_task *task, const struct http_answer *answer,
     task_end(task, failure);
 }
 
-/* ---- whom to call ---- */
+/* ---- whom to call ---------------------------------------------------------------------------- */
 
 static void scorer_free(struct azure_client *client, struct scorer *scorer)
 {
@@ -141,8 +141,7 @@ static void forget_one(struct azure_client *client)
 
     if (client->scorer_count < SCORER_LIMIT)
         return;
-    TAILQ_FOREACH(scorer, &client->scorers, link)
-    {
+    TAILQ_FOREACH (scorer, &client->scorers, link) {
         upstream_load(scorer->upstream, &in_flight, &waiting);
         if (in_flight || waiting)
             continue;
@@ -182,8 +181,7 @@ static struct upstream *upstream_for(struct azure_client *client, const char *or
 {
     struct scorer *scorer;
 
-    TAILQ_FOREACH(scorer, &client->scorers, link)
-    {
+    TAILQ_FOREACH (scorer, &client->scorers, link) {
         if (!text_equal_ignoring_case(text_of(scorer->origin), text_of(origin)))
             continue;
         TAILQ_REMOVE(&client->scorers, scorer, link);
@@ -203,7 +201,7 @@ void scorers_close(struct azure_client *client)
         scorer_free(client, scorer);
 }
 
-/* ---- the call ---- */
+/* ---- the call -------------------------------------------------------------------------------- */
 
 static bool send_score(struct score *score, struct text uri, struct text body,
                        struct text content_type, struct failure *why)

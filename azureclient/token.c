@@ -95,7 +95,7 @@ void tokens_accepted(struct tokens *tokens, unsigned serial)
         tokens->refusals = 0;
 }
 
-/* ---- the end of a refresh ---- */
+/* ---- the end of a refresh -------------------------------------------------------------------- */
 
 static void tell(struct tokens *tokens, const struct failure *failure)
 {
@@ -155,7 +155,7 @@ static void take(struct tokens *tokens, const struct wire_token *token, uint64_t
     tell(tokens, NULL);
 }
 
-/* ---- one try ---- */
+/* ---- one try --------------------------------------------------------------------------------- */
 
 static void on_time_to_try(uv_timer_t *timer)
 {
@@ -250,7 +250,7 @@ static void start_try(struct tokens *tokens)
     token_request_clear(&request);
 }
 
-/* ---- waiting ---- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 void tokens_wait(struct tokens *tokens, struct azure_task *task,
                  void (*on_token)(struct azure_task *task, const struct failure *failure))

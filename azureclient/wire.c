@@ -12,7 +12,7 @@
 #define KEY_LIMIT        ((size_t)4 << 10)
 #define LIFETIME_LIMIT_S (30ull * 24 * 3600)
 
-/* ---- tokens ---- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 /* A count of seconds as a number or a numeric string; a fraction is dropped. False when absent. */
 static bool seconds_at(const json_t *json, const char *name, uint64_t *ret)
@@ -83,7 +83,7 @@ bool wire_token(struct text body, int64_t now_at, struct wire_token *ret, struct
     return true;
 }
 
-/* ---- keys ---- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static bool key_at(const json_t *json, const char *member, const char *slot, struct secret **ret,
                    struct failure *why)
@@ -128,7 +128,7 @@ bool wire_keys(const struct azure_key_kind *kind, struct text body,
     return true;
 }
 
-/* ---- the state of an operation ---- */
+/* ---- the state of an operation --------------------------------------------------------------- */
 
 bool wire_operation(struct text body, const struct secret *secret, enum wire_state *ret,
                     struct failure *reason)
@@ -160,7 +160,7 @@ bool wire_operation(struct text body, const struct secret *secret, enum wire_sta
     return true;
 }
 
-/* ---- addresses ---- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 bool wire_split_url(struct text url, struct text *origin, struct text *target)
 {

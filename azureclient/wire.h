@@ -8,7 +8,7 @@
 #include "azureclient/azureclient.h"
 #include "base/buffer.h"
 
-/* ---- tokens ---- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 struct wire_token {
     struct secret *value; /* the caller's to free */
@@ -23,7 +23,7 @@ must_use bool wire_token(struct text body, int64_t now_at, struct wire_token *re
 void wire_token_failure(int status, struct text body, const struct secret *secret,
                         struct failure *why);
 
-/* ---- Azure Resource Manager ---- */
+/* ---- Azure Resource Manager ------------------------------------------------------------------ */
 
 /* "HTTP 404 ResourceNotFound: ...": the kind from the status, the code and message from the body,
  * in whichever of its dialects. Status 0: the error stands in the state of an operation. */
@@ -48,7 +48,7 @@ struct text wire_target_on(struct text origin, struct text url);
  * host, or bytes that belong in no URL. `target` begins with '/' or '?', or is empty. */
 must_use bool wire_split_url(struct text url, struct text *origin, struct text *target);
 
-/* ---- text that came from outside ---- */
+/* ---- text that came from outside ------------------------------------------------------------- */
 
 /* Appends `message` in one line without `secret` and without anything that looks like a token. */
 void wire_quote(struct buffer *out, struct text message, const struct secret *secret);

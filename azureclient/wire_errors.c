@@ -13,7 +13,7 @@
 #define MESSAGE_LIMIT 300 /* bytes quoted; the rest of a failure's text is ours */
 #define CODE_LIMIT    80
 
-/* ---- quoting ---- */
+/* ---- quoting --------------------------------------------------------------------------------- */
 
 static bool is_token_byte(char c)
 {
@@ -97,7 +97,7 @@ static void quote_short(struct buffer *out, struct text message, size_t limit,
     buffer_clear(&whole);
 }
 
-/* ---- kinds ---- */
+/* ---- kinds ----------------------------------------------------------------------------------- */
 
 enum failure_kind wire_kind_of_status(int status)
 {
@@ -123,7 +123,7 @@ enum failure_kind wire_kind_of_status(int status)
     return status >= 400 ? FAILURE_INVALID : FAILURE_PROTOCOL;
 }
 
-/* ---- ARM ---- */
+/* ---- ARM ------------------------------------------------------------------------------------- */
 
 static bool looks_like_html(struct text body)
 {
@@ -178,8 +178,7 @@ static struct text additional_code(const json_t *error)
     const json_t *list = json_at(error, "additionalInfo"), *item;
     size_t i;
 
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         if (text_is(json_text_at(item, "type"), "InnerError"))
             return json_text_at(item, "info.value.code");
     }
@@ -229,7 +228,7 @@ void wire_arm_failure(int status, struct text body, const struct secret *secret,
     buffer_clear(&out);
 }
 
-/* ---- Entra and IMDS ---- */
+/* ---- Entra and IMDS -------------------------------------------------------------------------- */
 
 struct advice {
     unsigned code;

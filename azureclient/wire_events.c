@@ -127,8 +127,7 @@ bool event_search_page(struct event_search *search, struct text body, char **nex
     }
     if (!json_is_array(list))
         return failure_set(why, FAILURE_PROTOCOL, "the Activity Log's answer holds no list");
-    json_array_foreach(list, i, event)
-    {
+    json_array_foreach (list, i, event) {
         struct event_group *group;
         int64_t at;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes JSON in the canonical form of RFC 8785 (JCS): members sorted by UTF-16 code units, shortest
- * escapes, no white space. Two parties that agree on the members agree on the bytes, so a hash of them
- * names the content. Numbers are integers within +-(2^53 - 1): all this project needs. */
+/* Writes JSON in the canonical form of RFC 8785 (JCS): members sorted by UTF-16 code units,
+ * shortest escapes, no white space. Two parties that agree on the members agree on the bytes, so a
+ * hash of them names the content. Numbers are integers within +-(2^53 - 1): all this project needs.
+ */
 #ifndef BASE_CANONICAL_H
 #define BASE_CANONICAL_H
 
@@ -31,8 +32,8 @@ struct canonical_value {
 };
 
 /* False when a string or name is not UTF-8, a number is out of range, two members share a name, an
- * object has more than 64 members, nesting exceeds 16, or the buffer broke. `out` then holds what it
- * held before. */
+ * object has more than 64 members, nesting exceeds 16, or the buffer broke. `out` then holds what
+ * it held before. */
 must_use bool canonical_write(const struct canonical_value *value, struct buffer *out);
 
 #endif

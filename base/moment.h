@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Instants and durations. An instant is int64_t milliseconds since 1970-01-01T00:00:00Z (names end in
- * _at or _ms), a duration uint64_t milliseconds (names end in _ms). Pure: nobody here asks a clock. */
+/* Instants and durations. An instant is int64_t milliseconds since 1970-01-01T00:00:00Z (names end
+ * in _at or _ms), a duration uint64_t milliseconds (names end in _ms). Pure: nobody here asks a
+ * clock. */
 #ifndef BASE_MOMENT_H
 #define BASE_MOMENT_H
 
@@ -10,7 +11,7 @@
 
 #include <stdint.h>
 
-#define INSTANT_SIZE 25 /* "2026-01-01T00:00:00.000Z" and NUL */
+#define INSTANT_SIZE  25 /* "2026-01-01T00:00:00.000Z" and NUL */
 #define DURATION_SIZE 32
 
 /* RFC 3339 with any number of fraction digits and any offset, years 1970 to 9999. */

@@ -30,10 +30,8 @@ static void on_broken(void *context)
     struct upstream *upstream;
     struct exchange *exchange;
 
-    LIST_FOREACH(upstream, &http->upstreams, sibling)
-    {
-        LIST_FOREACH(exchange, &upstream->exchanges, sibling)
-        {
+    LIST_FOREACH (upstream, &http->upstreams, sibling) {
+        LIST_FOREACH (exchange, &upstream->exchanges, sibling) {
             if (exchange->state == EXCHANGE_RUNNING)
                 exchange_end(exchange, ENDING_MULTI_BROKEN);
         }
@@ -95,8 +93,7 @@ static void settle(struct http *http)
      * the exchanges that wait fail too, and the next one asks again. */
     if (http->multi.is_broken && !http->multi.transfers && !multi_restart(&http->multi))
         http->multi.is_broken = true;
-    LIST_FOREACH(upstream, &http->upstreams, sibling)
-    {
+    LIST_FOREACH (upstream, &http->upstreams, sibling) {
         upstream_pump(upstream);
     }
     if (TAILQ_EMPTY(&http->ended))
@@ -193,8 +190,7 @@ void http_update_limits(struct http *http)
     struct upstream *upstream;
     long most = 1, all = LEAST_CACHED_CONNECTIONS;
 
-    LIST_FOREACH(upstream, &http->upstreams, sibling)
-    {
+    LIST_FOREACH (upstream, &http->upstreams, sibling) {
         if (most < (long)upstream->max_connections)
             most = (long)upstream->max_connections;
         all += (long)upstream->max_connections;

@@ -18,8 +18,7 @@ static struct lane *lane_for(struct lanes *lanes, unsigned number)
 {
     struct lane *lane;
 
-    LIST_FOREACH(lane, &lanes->buckets[number % LANE_BUCKETS], sibling)
-    {
+    LIST_FOREACH (lane, &lanes->buckets[number % LANE_BUCKETS], sibling) {
         if (lane->number == number)
             return lane;
     }

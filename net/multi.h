@@ -51,7 +51,8 @@ void multi_limit(struct multi *multi, long max_host_connections, long max_connec
 
 must_use bool multi_add(struct multi *multi, CURL *easy);
 void multi_remove(struct multi *multi, CURL *easy);
-/* Lets what was added begin at once instead of on the next turn of the loop. Not from `on_ended`. */
+/* Lets what was added begin at once instead of on the next turn of the loop. Not from `on_ended`.
+ */
 void multi_begin(struct multi *multi);
 
 #endif

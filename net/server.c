@@ -147,6 +147,6 @@ void server_close(struct server *server, void (*closed)(void *context), void *co
     server->closed_context = context;
     server_unlink(server);
     uv_close(&server->listener.handle, on_listener_closed);
-    TAILQ_FOREACH(connection, &server->connections, link)
-    connection_drop(connection);
+    TAILQ_FOREACH (connection, &server->connections, link)
+        connection_drop(connection);
 }

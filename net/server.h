@@ -57,9 +57,10 @@ struct server_settings {
     size_t max_headers;         /* bytes of request line and headers; default 16 KiB */
     unsigned max_connections;   /* default 256; more are refused at once */
     uint32_t header_timeout_ms; /* default 10,000: from first byte to last header byte */
-    uint32_t idle_timeout_ms;   /* default 120,000: kept-alive without a request; also for a whole
-                                   body to   arrive, and for an answer to be read. A new connection that
-                                   says   nothing, or no TLS handshake, is given header_timeout_ms. */
+    uint32_t
+        idle_timeout_ms; /* default 120,000: kept-alive without a request; also for a whole
+                            body to   arrive, and for an answer to be read. A new connection that
+                            says   nothing, or no TLS handshake, is given header_timeout_ms. */
     server_on_call *on_call;
     void *context;
 };

@@ -209,8 +209,7 @@ void upstream_close(struct upstream *upstream)
     http = upstream->http;
     upstream->is_closing = true;
     LIST_REMOVE(upstream, sibling);
-    LIST_FOREACH(exchange, &upstream->exchanges, sibling)
-    {
+    LIST_FOREACH (exchange, &upstream->exchanges, sibling) {
         exchange_end(exchange, ENDING_CLOSED);
     }
     http_update_limits(http);

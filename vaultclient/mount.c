@@ -9,9 +9,9 @@ static struct mount *find(struct vault_client *client, struct text name)
 {
     struct mount *mount;
 
-    LIST_FOREACH(mount, &client->mounts, link)
-    if (text_is(name, mount->name))
-        return mount;
+    LIST_FOREACH (mount, &client->mounts, link)
+        if (text_is(name, mount->name))
+            return mount;
     return NULL;
 }
 

@@ -261,17 +261,16 @@ void vault_requests_go_on(struct vault_client *client)
 {
     struct request *request;
 
-    TAILQ_FOREACH(request, &client->requests, link)
-    if (request->step == WAITING)
-        go_on(request);
+    TAILQ_FOREACH (request, &client->requests, link)
+        if (request->step == WAITING)
+            go_on(request);
 }
 
 void vault_requests_judge(struct vault_client *client, enum token_health health)
 {
     struct request *request;
 
-    TAILQ_FOREACH(request, &client->requests, link)
-    {
+    TAILQ_FOREACH (request, &client->requests, link) {
         if (request->step != JUDGING)
             continue;
         if (health == TOKEN_DEAD) {
@@ -338,8 +337,8 @@ void vault_requests_cancel(struct vault_client *client)
 {
     struct request *request;
 
-    TAILQ_FOREACH(request, &client->requests, link)
-    vault_request_cancel(request);
+    TAILQ_FOREACH (request, &client->requests, link)
+        vault_request_cancel(request);
 }
 
 struct failure vault_request_missing(const struct vault_client *client)

@@ -85,8 +85,7 @@ bool vault_wire_says(struct text body, const char *part)
     bool found = false;
     size_t i;
 
-    json_array_foreach(errors, i, error)
-    {
+    json_array_foreach (errors, i, error) {
         struct text text = {json_string_value(error), json_string_length(error)};
 
         found = found || (text.start && text_find(text, text_of(part)) != SIZE_MAX);

@@ -375,8 +375,7 @@ static bool grants(const json_t *capabilities, const char *wanted)
     const json_t *capability;
     size_t i;
 
-    json_array_foreach(capabilities, i, capability)
-    {
+    json_array_foreach (capabilities, i, capability) {
         const char *name = json_string_value(capability);
 
         if (name && (strcmp(name, wanted) == 0 || strcmp(name, "root") == 0))

@@ -18,7 +18,7 @@ struct alertmanager {
     struct alert_receiver receiver;
 };
 
-/* ---- the body ---- */
+/* ---- the body -------------------------------------------------------------------------------- */
 
 static bool is_blindness(enum alert_event event)
 {
@@ -131,7 +131,7 @@ bool alert_alertmanager_body(const struct alert *alert, int64_t now, struct buff
     return ok;
 }
 
-/* ---- delivery ---- */
+/* ---- delivery -------------------------------------------------------------------------------- */
 
 /* Its own words for an alert that makes no sense to it. */
 static bool is_refusal(int status)
@@ -157,7 +157,7 @@ static struct operation *deliver(struct alert_sink *self, const struct alert *al
     return operation;
 }
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct alert_sink *alert_alertmanager_close(struct alert_sink *sink)
 {

@@ -16,7 +16,7 @@
 #define QUOTED_BYTES 160
 #define HASH_BYTES   4
 
-/* ---- where ---- */
+/* ---- where ----------------------------------------------------------------------------------- */
 
 struct parts {
     struct text origin; /* "https://host:port" */
@@ -143,7 +143,7 @@ void alert_receiver_close(struct alert_receiver *receiver)
     *receiver = (struct alert_receiver){0};
 }
 
-/* ---- one post ---- */
+/* ---- one post -------------------------------------------------------------------------------- */
 
 struct post {
     struct operation operation; /* first */

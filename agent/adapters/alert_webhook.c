@@ -20,7 +20,7 @@ struct webhook {
     struct secret *key; /* NULL: unsigned */
 };
 
-/* ---- signature ---- */
+/* ---- signature ------------------------------------------------------------------------------- */
 
 struct secret *alert_webhook_key(const struct secret *signing_secret, struct failure *why)
 {
@@ -59,7 +59,7 @@ bool alert_webhook_sign(const struct secret *key, struct text id, int64_t timest
            buffer_append_base64(out, (struct text){(const char *)digest, size});
 }
 
-/* ---- delivery ---- */
+/* ---- delivery -------------------------------------------------------------------------------- */
 
 /* Gone for good, too large, or not what it takes: no person will make it take this very alert. */
 static bool is_refusal(int status)
@@ -94,7 +94,7 @@ static struct operation *deliver(struct alert_sink *self, const struct alert *al
     return operation;
 }
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct alert_sink *alert_webhook_close(struct alert_sink *sink)
 {

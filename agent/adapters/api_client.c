@@ -32,7 +32,7 @@ struct request {
     void *context;
 };
 
-/* ---- is there anybody? ---- */
+/* ---- is there anybody? ----------------------------------------------------------------------- */
 
 static bool address_of(const char *socket_path, struct sockaddr_un *ret)
 {
@@ -63,7 +63,7 @@ bool api_client_probe(const char *socket_path)
     return is_there;
 }
 
-/* ---- one request ---- */
+/* ---- one request ----------------------------------------------------------------------------- */
 
 static int status_of(enum failure_kind kind)
 {
@@ -190,7 +190,7 @@ static struct operation *handle(struct api *self, const struct api_request *aske
     return &request->operation;
 }
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct api_client *api_client_open(struct http *http, const char *socket_path, struct failure *why)
 {

@@ -19,7 +19,7 @@ static void string_free(char **string)
     free(*string);
 }
 
-/* ---- making -------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static bool check_name(const char *name, struct failure *why)
 {
@@ -103,7 +103,7 @@ bool approver_keys_make(const char *name, const char *directory, struct failure 
     return ok;
 }
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Instead of asking on the terminal. */
 static int on_passphrase(char *buffer, int size, int is_writing, void *context)

@@ -12,7 +12,7 @@
 
 static_assert(AZURE_SLOTS == FACT_SLOTS, "a fact has room for the slots of every kind");
 
-/* ---- list ---- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 struct waiter {
     struct operation operation; /* first */
@@ -86,8 +86,8 @@ static void on_keys(const struct azure_keys *keys, const struct failure *failure
         if (is_current)
             source->fact = fact;
     }
-    TAILQ_FOREACH(waiter, &listing->waiters, link)
-    waiter->listing = NULL;
+    TAILQ_FOREACH (waiter, &listing->waiters, link)
+        waiter->listing = NULL;
     while ((waiter = TAILQ_FIRST(&listing->waiters))) {
         TAILQ_REMOVE(&listing->waiters, waiter, link);
         if (waiter->is_canceled)
@@ -124,9 +124,9 @@ static bool is_wanted(const struct listing *listing)
 {
     const struct waiter *waiter;
 
-    TAILQ_FOREACH(waiter, &listing->waiters, link)
-    if (!waiter->is_canceled)
-        return true;
+    TAILQ_FOREACH (waiter, &listing->waiters, link)
+        if (!waiter->is_canceled)
+            return true;
     return false;
 }
 
@@ -218,7 +218,7 @@ static struct operation *list_keys(struct key_source *self, uint64_t max_age_ms,
     return &waiter->operation;
 }
 
-/* ---- regenerate, who, find_request ---- */
+/* ---- regenerate, who, find_request ----------------------------------------------------------- */
 
 struct errand {
     struct operation operation; /* first */
@@ -336,7 +336,7 @@ static struct operation *find_request(struct key_source *self, struct text reque
     return errand_started(errand);
 }
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct key_source *azure_source_new(struct azure_client *client,
                                     struct fingerprinter *fingerprinter, struct clock *clock,

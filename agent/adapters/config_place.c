@@ -195,7 +195,7 @@ void read_socket(struct reader *reader, const struct config_node *node, char **r
     buffer_clear(&whole);
 }
 
-/* ---- secrets ---- */
+/* ---- secrets --------------------------------------------------------------------------------- */
 
 static bool is_variable_name(struct text text)
 {
@@ -266,7 +266,7 @@ void read_secret(struct reader *reader, const struct config_node *node, struct c
         node_error(reader->report, node, "a secret is in exactly one of file, env and credential");
 }
 
-/* ---- public keys ---- */
+/* ---- public keys ----------------------------------------------------------------------------- */
 
 /* Not a secret, so an ordinary buffer will do. */
 static const char *read_small_file(const char *path, struct buffer *out)

@@ -82,7 +82,7 @@ static struct config *build(const char *path, struct text yaml, struct report *r
     return owned ? &owned->config : NULL;
 }
 
-/* ---- the file ---- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static void check_permissions(const struct stat *status, struct report *report)
 {

@@ -46,7 +46,7 @@ const char *public_key_parse(struct text text, uint8_t ret[32]);
 /* `name` as the file has it: itself when absolute, otherwise below the folder. */
 char *path_below(struct reader *reader, struct text name);
 
-/* ---- "did you mean" ---- */
+/* ---- "did you mean" -------------------------------------------------------------------------- */
 
 struct hint {
     struct text found;

@@ -18,7 +18,7 @@
 
 /* clang-format off */
 
-/* ---- vault ---- */
+/* ---- vault ----------------------------------------------------------------------------------- */
 
 static const struct config_word auth_methods[] = {
     {"token", CONFIG_VAULT_TOKEN}, {"token_file", CONFIG_VAULT_TOKEN_FILE},
@@ -67,7 +67,7 @@ static const struct config_key vault_keys[] = {
     {0}};
 static const struct config_table vault_table = {0, vault_keys};
 
-/* ---- azure ---- */
+/* ---- azure ----------------------------------------------------------------------------------- */
 
 static const struct config_word clouds[] = {
     {"public", 0}, {"usgovernment", 0}, {"china", 0}, {0}};
@@ -122,7 +122,7 @@ static const struct config_key azure_keys[] = {
     {0}};
 static const struct config_table azure_table = {0, azure_keys};
 
-/* ---- bindings ---- */
+/* ---- bindings -------------------------------------------------------------------------------- */
 
 static const struct config_word kinds[] = {{"azureml-online-endpoint", 0}, {0}};
 
@@ -179,7 +179,7 @@ static const struct config_key binding_keys[] = {
     {0}};
 static const struct config_table binding_table = {sizeof(struct config_binding), binding_keys};
 
-/* ---- alerts ---- */
+/* ---- alerts ---------------------------------------------------------------------------------- */
 
 static const struct config_word alert_kinds[] = {
     {"webhook", CONFIG_ALERT_WEBHOOK}, {"alertmanager", CONFIG_ALERT_ALERTMANAGER},
@@ -205,7 +205,7 @@ static const struct config_key alerting_keys[] = {
     {0}};
 static const struct config_table alerting_table = {0, alerting_keys};
 
-/* ---- approval, rotation, api, the top ---- */
+/* ---- approval, rotation, api, the top -------------------------------------------------------- */
 
 static const struct config_key approver_keys[] = {
     {"name", "Who signs.", KEY_NAME, KEY_REQUIRED, .at = APPROVER(name)},

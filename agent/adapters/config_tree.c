@@ -21,7 +21,7 @@ struct builder {
     size_t node_count, document_count, depth;
 };
 
-/* ---- the bytes ---- */
+/* ---- the bytes ------------------------------------------------------------------------------- */
 
 /* The size of the character at the start, 0 when there is none in UTF-8. */
 static size_t character(struct text text, uint32_t *code)
@@ -69,7 +69,7 @@ static bool bytes_are_fine(struct text yaml, struct report *report)
     return true;
 }
 
-/* ---- the events ---- */
+/* ---- the events ------------------------------------------------------------------------------ */
 
 /* libfyaml marks what stands behind a quote, or behind the '*' of an alias. */
 static bool is_marked_late(const struct fy_event *event)
@@ -277,7 +277,7 @@ static bool parse(struct builder *builder, struct text yaml, struct fy_diag *dia
     return go_on;
 }
 
-/* ---- duplicate keys ---- */
+/* ---- duplicate keys -------------------------------------------------------------------------- */
 
 static int compare_keys(const void *a, const void *b)
 {

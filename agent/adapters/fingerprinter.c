@@ -66,7 +66,7 @@ bool fingerprinter_make(struct fingerprinter *fingerprinter, struct text value,
     return true;
 }
 
-/* ---- the key ------------------------------------------------------------------------------- */
+/* ---- the key --------------------------------------------------------------------------------- */
 
 struct secret *fingerprint_key_decode(struct text line, struct failure *why)
 {

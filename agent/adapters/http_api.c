@@ -30,7 +30,7 @@ struct visit {
     struct operation *operation;
 };
 
-/* ---- refusing ---- */
+/* ---- refusing -------------------------------------------------------------------------------- */
 
 static void refuse(struct server_call *call, int status, enum failure_kind kind, const char *text)
 {
@@ -53,7 +53,7 @@ static void refuse_user(struct server_call *call, const char *user)
     refuse(call, 403, FAILURE_DENIED, text);
 }
 
-/* ---- who asks ---- */
+/* ---- who asks -------------------------------------------------------------------------------- */
 
 static void name_of(uid_t uid, char *out, size_t size)
 {
@@ -71,7 +71,7 @@ static bool may_ask(const struct server_request *request)
     return request->is_unix && (request->peer_uid == 0 || request->peer_uid == geteuid());
 }
 
-/* ---- answering ---- */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 static void finish_if_last(struct http_api *http_api)
 {
@@ -155,7 +155,7 @@ static void on_call(struct server_call *call, const struct server_request *reque
     buffer_clear(&path);
 }
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct http_api *http_api_open(uv_loop_t *loop, const char *listen, struct failure *why)
 {

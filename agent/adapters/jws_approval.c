@@ -17,7 +17,7 @@
 #define ID_ENCODED    22
 #define LAST_SECOND_S ((int64_t)253402300799) /* of the year 9999 */
 
-/* ---- verifying ----------------------------------------------------------------------------- */
+/* ---- verifying ------------------------------------------------------------------------------- */
 
 static bool refuse(struct failure *why, const char *reason)
 {
@@ -160,7 +160,7 @@ static bool verify(struct approvals *self, struct text token, const struct appro
     return true;
 }
 
-/* ---- signing ------------------------------------------------------------------------------- */
+/* ---- signing --------------------------------------------------------------------------------- */
 
 static bool write_header(struct text approver, struct buffer *out)
 {
@@ -235,7 +235,7 @@ bool approval_sign(const char *key_file, struct text approver, struct text plan_
     return ok;
 }
 
-/* ---- the port ------------------------------------------------------------------------------ */
+/* ---- the port -------------------------------------------------------------------------------- */
 
 static bool digest(struct approvals *self, struct text bytes, char out[PLAN_ID_SIZE])
 {

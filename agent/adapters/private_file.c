@@ -24,7 +24,7 @@ static void string_free(char **string)
     free(*string);
 }
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool check_rights(const char *path, int fd, struct failure *why)
 {
@@ -71,7 +71,7 @@ bool private_file_read(const char *path, struct buffer *out, struct failure *why
     return check_rights(path, fd, why) && read_all(path, fd, out, why);
 }
 
-/* ---- making -------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static bool write_all(int fd, struct text content)
 {

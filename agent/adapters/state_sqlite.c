@@ -47,7 +47,7 @@ struct sqlite_store {
     void *closed_context;
 };
 
-/* ---- in the thread ------------------------------------------------------------------------- */
+/* ---- in the thread --------------------------------------------------------------------------- */
 
 static bool is_commit_to_do(const struct job *job)
 {
@@ -101,7 +101,7 @@ static void on_close_work(uv_work_t *work)
     state_file_clear(&store->file);
 }
 
-/* ---- on the loop --------------------------------------------------------------------------- */
+/* ---- on the loop ----------------------------------------------------------------------------- */
 
 static void job_move(struct job *job, struct jobs *home)
 {
@@ -314,10 +314,10 @@ void state_sqlite_close(struct state_store *self, void (*closed)(void *context),
     store->is_closing = true;
     store->closed = closed;
     store->closed_context = context;
-    TAILQ_FOREACH(job, &store->queue, link)
-    if (job->is_query)
-        on_cancel(&job->operation);
-    TAILQ_FOREACH(job, &store->running, link)
-    job->is_canceled = true;
+    TAILQ_FOREACH (job, &store->queue, link)
+        if (job->is_query)
+            on_cancel(&job->operation);
+    TAILQ_FOREACH (job, &store->running, link)
+        job->is_canceled = true;
     work_start(store);
 }

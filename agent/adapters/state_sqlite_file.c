@@ -20,7 +20,7 @@ static const char *const tables[RECORD_KINDS] = {
     [RECORD_AUDIT] = "audit",
 };
 
-/* ---- failures ------------------------------------------------------------------------------ */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 /* SQLite calls some of these an input/output error. */
 static int plain_code(int code, int system_errno)
@@ -82,7 +82,7 @@ bool state_file_failed(struct state_file *file, const char *verb, int code, stru
     return false;
 }
 
-/* ---- statements ---------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 bool state_file_run(struct state_file *file, const char *sql, struct failure *why)
 {
@@ -139,7 +139,7 @@ sqlite3_stmt *state_file_statement(struct state_file *file, enum record_kind kin
     return *prepared;
 }
 
-/* ---- opening ------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int number_of(sqlite3 *db, const char *sql, int64_t *ret)
 {

@@ -55,7 +55,7 @@ must_use bool state_file_read(struct state_file *file, const struct record_query
                               struct state_rows *rows, struct failure *why);
 void state_rows_clear(struct state_rows *rows);
 
-/* ---- for the parts of this adapter --------------------------------------------------------- */
+/* ---- for the parts of this adapter ----------------------------------------------------------- */
 
 /* Before each use: is the file still where it was? */
 must_use bool state_file_ready(struct state_file *file, struct failure *why);
@@ -66,7 +66,7 @@ sqlite3_stmt *state_file_statement(struct state_file *file, enum record_kind kin
                                    unsigned statement, struct failure *why);
 must_use bool state_file_run(struct state_file *file, const char *sql, struct failure *why);
 
-/* ---- one process at a time (state_sqlite_lock.c) ------------------------------------------- */
+/* ---- one process at a time (state_sqlite_lock.c) --------------------------------------------- */
 
 /* Takes the lock file beside `path`; `fd` is -1 when not held. */
 must_use bool state_lock_take(const char *path, int *fd, struct failure *why);

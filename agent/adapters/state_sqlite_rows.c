@@ -17,7 +17,7 @@
 #define ANSWER_LIMIT ((size_t)256 << 20) /* of one query */
 #define HASH_SIZE    65
 
-/* ---- writing ------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void bind_text(sqlite3_stmt *statement, int at, struct text text)
 {
@@ -175,7 +175,7 @@ bool state_file_end(struct state_file *file, struct failure *why)
     return state_file_run(file, "COMMIT", why);
 }
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* The first text behind all that begin with `prefix`; a BLOB, which sorts behind every text, when
  * there is none. */

@@ -33,7 +33,7 @@ struct uv_clock {
     void *closed_context;
 };
 
-/* ---- the heap ------------------------------------------------------------------------------ */
+/* ---- the heap -------------------------------------------------------------------------------- */
 
 static bool is_before(const struct wait *a, const struct wait *b)
 {
@@ -101,7 +101,7 @@ static bool add(struct uv_clock *clock, struct wait *wait)
     return true;
 }
 
-/* ---- the timer ----------------------------------------------------------------------------- */
+/* ---- the timer ------------------------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t *timer);
 static void on_closed(uv_handle_t *handle);
@@ -157,7 +157,7 @@ static void on_closed(uv_handle_t *handle)
     closed(context);
 }
 
-/* ---- the port ------------------------------------------------------------------------------ */
+/* ---- the port -------------------------------------------------------------------------------- */
 
 static int64_t now(struct clock *self)
 {

@@ -25,7 +25,7 @@ void vault_copy_note_newest(struct vault_copy *copy, const struct copy_version *
     copy->newest_is_destroyed = is_destroyed;
 }
 
-/* ---- operations ---- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static void on_cancel(struct operation *operation)
 {
@@ -57,7 +57,7 @@ struct operation *vault_errand_started(struct vault_errand *errand)
     return &errand->operation;
 }
 
-/* ---- write ---- */
+/* ---- write ----------------------------------------------------------------------------------- */
 
 struct writing {
     struct vault_errand errand; /* first */
@@ -104,7 +104,7 @@ static struct operation *write_copy(struct secret_copy *self, const struct secre
     return vault_errand_started(&writing->errand);
 }
 
-/* ---- rights ---- */
+/* ---- rights ---------------------------------------------------------------------------------- */
 
 struct asking_rights {
     struct vault_errand errand; /* first */
@@ -173,7 +173,7 @@ static struct operation *ask_rights(struct secret_copy *self, copy_rights_done *
     return vault_errand_started(&asking->errand);
 }
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct secret_copy *vault_copy_new(struct vault_client *client, struct fingerprinter *fingerprinter,
                                    const char *mount, const char *path, const char *field,

@@ -46,7 +46,7 @@ static int64_t now_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- what is to be approved ---------------------------------------------------------------- */
+/* ---- what is to be approved ------------------------------------------------------------------ */
 
 static bool read_options(struct approve *approve)
 {
@@ -125,7 +125,7 @@ static void show(const struct approve *approve)
     buffer_clear(&out);
 }
 
-/* ---- where the token goes ------------------------------------------------------------------ */
+/* ---- where the token goes -------------------------------------------------------------------- */
 
 static int print_token(struct approve *approve)
 {

@@ -41,8 +41,7 @@ static void say_next(const struct cli *cli, const json_t *bindings)
     size_t index;
     json_t *binding;
 
-    json_array_foreach((json_t *)(uintptr_t)bindings, index, binding)
-    {
+    json_array_foreach ((json_t *)(uintptr_t)bindings, index, binding) {
         struct text verdict = json_text_at(binding, "verdict");
 
         if (text_is(verdict, "stale") || text_is(verdict, "wrong_slot") ||
@@ -65,7 +64,8 @@ static int print(const struct cli *cli, const json_t *document)
         return cli_print_json(document, code);
     buffer_init(&out, OUTPUT_LIMIT);
     table_begin(&table, cli, headings);
-    json_array_foreach((json_t *)(uintptr_t)bindings, index, binding) row(&table, binding);
+    json_array_foreach ((json_t *)(uintptr_t)bindings, index, binding)
+        row(&table, binding);
     table_end(&table, &out);
     code = cli_print(&out, code);
     say_next(cli, bindings);

@@ -69,8 +69,7 @@ int cli_print_error(const json_t *document);
 /* The document's "exit", or `fallback`. */
 int cli_exit_of(const json_t *document, int fallback);
 
-/* ---- requests (session.c)
- * --------------------------------------------------------------------------- */
+/* ---- requests (session.c) -------------------------------------------------------------------- */
 
 /* Sends one request to the daemon when one listens on the configured socket, and otherwise to an
  * agent in this process. Blocks; shows progress on a terminal while it takes longer than a second.
@@ -96,7 +95,7 @@ struct question {
 must_use json_t *cli_ask(struct cli *cli, const struct config *config,
                          const struct question *question, int *exit_code);
 
-/* ---- shared by commands ------------------------------------------------------------------- */
+/* ---- shared by commands ---------------------------------------------------------------------- */
 
 /* The last value of an option that was given any number of times (POPT_ARG_ARGV), or NULL. */
 const char *option_last(const char *const *values);

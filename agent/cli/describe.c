@@ -87,8 +87,7 @@ void output_timeline(struct buffer *out, const struct cli *cli, const json_t *ti
         return;
     buffer_append_byte(out, '\n');
     table_begin(&table, cli, headings);
-    json_array_foreach((json_t *)(uintptr_t)timeline, index, entry)
-    {
+    json_array_foreach ((json_t *)(uintptr_t)timeline, index, entry) {
         table_row(&table);
         table_cell(&table, json_text_at(entry, "at"));
         table_cell(&table, json_text_at(entry, "event"));

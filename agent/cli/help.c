@@ -7,7 +7,7 @@
 #define HELP_WIDTH   80
 #define OPTION_LIMIT 26 /* a longer one has its description on the next line */
 
-/* ---- nearest words ------------------------------------------------------------------------- */
+/* ---- nearest words --------------------------------------------------------------------------- */
 
 void nearest_offer(struct nearest *nearest, const char *candidate)
 {
@@ -44,7 +44,7 @@ const char *nearest_command(const char *word)
     return nearest_word(&nearest);
 }
 
-/* ---- wrapping ------------------------------------------------------------------------------ */
+/* ---- wrapping -------------------------------------------------------------------------------- */
 
 static void indent(struct buffer *out, size_t width)
 {
@@ -108,7 +108,7 @@ static void lines(struct buffer *out, const char *title, const char *text)
     }
 }
 
-/* ---- options ------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static void option_line(struct buffer *out, const struct poptOption *option)
 {
@@ -136,7 +136,7 @@ static void option_lines(struct buffer *out, const char *title, const struct pop
         option_line(out, table);
 }
 
-/* ---- whole pages --------------------------------------------------------------------------- */
+/* ---- whole pages ----------------------------------------------------------------------------- */
 
 void help_usage(const struct command *command, struct buffer *out)
 {

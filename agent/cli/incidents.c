@@ -58,7 +58,8 @@ static int print(const struct cli *cli, const json_t *document)
     }
     buffer_init(&out, OUTPUT_LIMIT);
     table_begin(&table, cli, headings);
-    json_array_foreach(incidents, index, incident) row(&table, incident);
+    json_array_foreach (incidents, index, incident)
+        row(&table, incident);
     table_end(&table, &out);
     return cli_print(&out, EXIT_DONE);
 }

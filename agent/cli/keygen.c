@@ -25,7 +25,7 @@ static int fail(const struct failure *why)
     return why->kind == FAILURE_INVALID ? EXIT_USAGE : EXIT_REFUSED;
 }
 
-/* ---- an approver's pair -------------------------------------------------------------------- */
+/* ---- an approver's pair ---------------------------------------------------------------------- */
 
 static bool read_line(const char *path, char *line, size_t size)
 {
@@ -83,7 +83,7 @@ static int make_pair(const struct cli *cli, const char *directory)
     return print_pair(cli, name, key_file, public_file);
 }
 
-/* ---- a fingerprint key --------------------------------------------------------------------- */
+/* ---- a fingerprint key ----------------------------------------------------------------------- */
 
 static int make_fingerprint_key(const struct cli *cli, const char *path)
 {

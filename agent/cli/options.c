@@ -43,7 +43,7 @@ bool options_want_version(void)
     return given.wants_version != 0;
 }
 
-/* ---- what is wrong with an option ---------------------------------------------------------- */
+/* ---- what is wrong with an option ------------------------------------------------------------ */
 
 static bool is_end(const struct poptOption *option)
 {
@@ -95,7 +95,7 @@ static bool explain(const struct cli *cli, poptContext context, int code)
     }
 }
 
-/* ---- parsing ------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 static bool parse(const struct cli *cli, int argc, const char **argv,
                   const struct poptOption *table, unsigned flags)
@@ -152,7 +152,7 @@ bool options_behind(struct cli *cli, int argc, const char **argv)
     return true;
 }
 
-/* ---- what they mean ------------------------------------------------------------------------ */
+/* ---- what they mean -------------------------------------------------------------------------- */
 
 static void append_quoted(struct buffer *out, const char *word)
 {
@@ -232,7 +232,7 @@ bool option_duration(const struct cli *cli, const char *name, const char *const 
     return false;
 }
 
-/* ---- forgetting ---------------------------------------------------------------------------- */
+/* ---- forgetting ------------------------------------------------------------------------------ */
 
 static void forget_table(const struct poptOption *table)
 {

@@ -21,8 +21,7 @@ void options_forget(struct cli *cli);
 bool options_want_help(void);
 bool options_want_version(void);
 
-/* ---- help (help.c) ------------------------------------------------------------------------------
- */
+/* ---- help (help.c) --------------------------------------------------------------------------- */
 
 void help_all(struct buffer *out);
 void help_command(const struct command *command, struct buffer *out);

@@ -14,7 +14,7 @@
 
 #define LINE_LIMIT 16384
 
-/* ---- standard error ------------------------------------------------------------------------ */
+/* ---- standard error -------------------------------------------------------------------------- */
 
 static void say(const char *format, va_list arguments) printf_like(1, 0);
 static void say(const char *format, va_list arguments)
@@ -70,7 +70,7 @@ void cli_note(const struct cli *cli, const char *format, ...)
     va_end(arguments);
 }
 
-/* ---- standard output ----------------------------------------------------------------------- */
+/* ---- standard output ------------------------------------------------------------------------- */
 
 static bool write_all(struct text text)
 {
@@ -134,7 +134,7 @@ int cli_print_error(const json_t *document)
     return cli_exit_of(document, EXIT_REFUSED);
 }
 
-/* ---- text ---------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 void output_clean(struct buffer *out, struct text text)
 {

@@ -16,7 +16,7 @@ struct rehearsal {
     char refusal[400];
 };
 
-/* ---- would it be refused? ------------------------------------------------------------------ */
+/* ---- would it be refused? -------------------------------------------------------------------- */
 
 /* The slot that the copy does not hold; empty when there is none, or both hold the copy's key. */
 static struct text other_slot(const json_t *facts)
@@ -26,8 +26,7 @@ static struct text other_slot(const json_t *facts)
     const char *name;
     json_t *fingerprint;
 
-    json_object_foreach(json_at(facts, "source.slots"), name, fingerprint)
-    {
+    json_object_foreach (json_at(facts, "source.slots"), name, fingerprint) {
         if (!text_is(held, name))
             return text_is(copy, json_string_value(fingerprint)) ? TEXT("") : text_of(name);
     }
@@ -56,7 +55,7 @@ static void decide(struct rehearsal *rehearsal)
         rehearsal->slot = slot;
 }
 
-/* ---- the steps ----------------------------------------------------------------------------- */
+/* ---- the steps ------------------------------------------------------------------------------- */
 
 static bool add_step(json_t *steps, const char *name, const char *format, ...) printf_like(3, 4);
 static bool add_step(json_t *steps, const char *name, const char *format, ...)
@@ -118,7 +117,7 @@ static json_t *document_of(const struct rehearsal *rehearsal)
                      "steps", steps_of(rehearsal), "facts", rehearsal->facts);
 }
 
-/* ---- printing ------------------------------------------------------------------------------ */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static void print_facts(struct buffer *out, const json_t *facts)
 {
@@ -143,8 +142,7 @@ static void print_steps(struct buffer *out, const struct cli *cli, const json_t 
 
     buffer_append_byte(out, '\n');
     table_begin(&table, cli, headings);
-    json_array_foreach((json_t *)(uintptr_t)steps, index, step)
-    {
+    json_array_foreach ((json_t *)(uintptr_t)steps, index, step) {
         table_row(&table);
         table_cell(&table, json_text_at(step, "step"));
         table_cell(&table, json_text_at(step, "does"));

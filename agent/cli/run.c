@@ -46,8 +46,7 @@ struct runner {
 static void world_begin(struct runner *runner);
 static void stop(struct runner *runner);
 
-/* ---- configuration
- * ----------------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 static struct config *read_again(struct runner *runner)
 {
@@ -75,8 +74,7 @@ static bool same_listeners(const struct config *a, const struct config *b)
     return true;
 }
 
-/* ---- reloading
- * --------------------------------------------------------------------------------------- */
+/* ---- reloading ------------------------------------------------------------------------------- */
 
 static void serve(struct runner *runner, struct api *api)
 {
@@ -190,8 +188,7 @@ static void on_file(uv_fs_poll_t *poll, int status, const uv_stat_t *before, con
     reload(poll->data);
 }
 
-/* ---- starting
- * ---------------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static void fail(struct runner *runner, const char *text)
 {
@@ -248,8 +245,7 @@ static bool listen_all(struct runner *runner)
     return true;
 }
 
-/* ---- stopping
- * ---------------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 static void on_http_closed(void *context)
 {
@@ -318,8 +314,7 @@ static void on_terminate(uv_signal_t *signal, int number)
     stop(runner);
 }
 
-/* --------------------------------------------------------------------------------------------------------
- */
+/* ---------------------------------------------------------------------------------------------- */
 
 static void handles_init(struct runner *runner)
 {

@@ -35,8 +35,7 @@ static void own_name(char *out, size_t size)
         snprintf(out, size, "uid:%u", (unsigned)geteuid());
 }
 
-/* ---- progress
- * ---------------------------------------------------------------------------------------- */
+/* ---- progress -------------------------------------------------------------------------------- */
 
 struct progress {
     uv_timer_t timer;
@@ -72,8 +71,7 @@ static void progress_end(struct progress *progress)
     uv_close((uv_handle_t *)&progress->timer, NULL);
 }
 
-/* ---- running the loop
- * ---------------------------------------------------------------------------------- */
+/* ---- running the loop ------------------------------------------------------------------------ */
 
 static void run_until(struct session *session, const bool *flag)
 {
@@ -119,8 +117,7 @@ static bool ask(struct session *session, struct api *api, const char *method, co
     return session->document != NULL;
 }
 
-/* ---- the two places
- * ------------------------------------------------------------------------------------ */
+/* ---- the two places -------------------------------------------------------------------------- */
 
 static const char *daemon_socket(const struct config *config)
 {

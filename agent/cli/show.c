@@ -39,8 +39,7 @@ static void show_slots(struct buffer *out, const json_t *slots)
     json_t *fingerprint;
 
     buffer_init(&line, 4096);
-    json_object_foreach((json_t *)(uintptr_t)slots, name, fingerprint)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)slots, name, fingerprint) {
         const char *shown = json_string_value(fingerprint);
 
         buffer_printf(&line, "%s%s %s", line.size ? ", " : "", name, shown ? shown : "unknown");

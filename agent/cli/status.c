@@ -53,7 +53,8 @@ static int print(const struct cli *cli, const json_t *document)
     print_head(&out, document);
     buffer_append_byte(&out, '\n');
     table_begin(&table, cli, headings);
-    json_array_foreach(json_at(document, "bindings"), index, binding) row(&table, binding);
+    json_array_foreach (json_at(document, "bindings"), index, binding)
+        row(&table, binding);
     table_end(&table, &out);
     return cli_print(&out, code);
 }

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- wrapping at spaces -----------------------------------------------------------------------
- */
+/* ---- wrapping at spaces ---------------------------------------------------------------------- */
 
 static size_t on_chunk_size(const struct libscols_column *column, const char *data, void *unused)
 {

@@ -40,7 +40,7 @@ int command_version(struct cli *cli)
         code = cli_print_json(document, EXIT_DONE);
     } else {
         buffer_printf(&out, "keydrift %s\n", KEYDRIFT_VERSION);
-        json_object_foreach(json_at(document, "libraries"), name, version)
+        json_object_foreach (json_at(document, "libraries"), name, version)
             output_field(&out, name, text_of(json_string_value(version)));
         code = cli_print(&out, EXIT_DONE);
     }

@@ -13,7 +13,8 @@ struct world;
 struct http;
 
 enum world_state {
-    WORLD_STATE_OPTIONAL, /* check, run: work without a usable state, with fingerprints of their own */
+    WORLD_STATE_OPTIONAL, /* check, run: work without a usable state, with fingerprints of their own
+                           */
     WORLD_STATE_NEEDED,
 };
 

@@ -70,8 +70,7 @@ enum execution_step execution_next(enum plan_action action, enum execution_step 
     return successors[action][step];
 }
 
-/* ---- going on
- * -------------------------------------------------------------------------------------- */
+/* ---- going on -------------------------------------------------------------------------------- */
 
 static struct execution_decision go_on(enum execution_step step)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was observed on either side of a binding. "Could not see" is a fact of its own and never means
- * "different". Texts are borrowed from whoever holds the fact. */
+/* What was observed on either side of a binding. "Could not see" is a fact of its own and never
+ * means "different". Texts are borrowed from whoever holds the fact. */
 #ifndef AGENT_CORE_FACT_H
 #define AGENT_CORE_FACT_H
 
@@ -11,31 +11,32 @@
 #include <stdint.h>
 
 #define FACT_SLOTS 2
-#define ANY_SLOT (-1)
+#define ANY_SLOT   (-1)
 
 struct source_fact {
     bool is_known;
-    int64_t at;                          /* when it was seen; 0: never asked */
+    int64_t at; /* when it was seen; 0: never asked */
     size_t slot_count;
-    const char *slot_names[FACT_SLOTS];  /* "primary" ...; static strings */
+    const char *slot_names[FACT_SLOTS]; /* "primary" ...; static strings */
     struct fingerprint slots[FACT_SLOTS];
-    const char *why;                     /* when not known: one sentence, what the side answered */
+    const char *why; /* when not known: one sentence, what the side answered */
 };
 
 enum copy_state {
     COPY_UNKNOWN,
     COPY_PRESENT,
     COPY_NO_SECRET,
-    COPY_NO_FIELD,   /* the secret is there, the field is not, or is no string */
+    COPY_NO_FIELD, /* the secret is there, the field is not, or is no string */
     COPY_DELETED,
     COPY_DESTROYED,
 };
 
-/* One version of a KV secret. The number alone lies after delete-and-recreate; the created time does not. */
+/* One version of a KV secret. The number alone lies after delete-and-recreate; the created time
+ * does not. */
 struct copy_version {
-    uint32_t number;        /* 0: none */
-    int64_t created_at;     /* ms */
-    int64_t created_ns;     /* the rest below a millisecond */
+    uint32_t number;    /* 0: none */
+    int64_t created_at; /* ms */
+    int64_t created_ns; /* the rest below a millisecond */
 };
 
 struct copy_fact {
@@ -43,7 +44,7 @@ struct copy_fact {
     int64_t at;                  /* 0: never asked */
     struct copy_version version; /* also of a deleted or destroyed one */
     struct fingerprint value;    /* when PRESENT */
-    const char *why;             /* when UNKNOWN (and for NO_FIELD that is no string): one sentence */
+    const char *why; /* when UNKNOWN (and for NO_FIELD that is no string): one sentence */
 };
 
 const char *copy_state_name(enum copy_state state); /* "present", "no_secret" ... */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HMAC-SHA256 of a value under the installation's key: equal values, equal fingerprints; nothing else can
- * be learned from one. The core compares these and never sees a value. */
+/* HMAC-SHA256 of a value under the installation's key: equal values, equal fingerprints; nothing
+ * else can be learned from one. The core compares these and never sees a value. */
 #ifndef AGENT_CORE_FINGERPRINT_H
 #define AGENT_CORE_FINGERPRINT_H
 
@@ -11,7 +11,7 @@
 
 #define FINGERPRINT_BYTES 32
 #define FINGERPRINT_SHOWN 13 /* 12 hex digits and NUL: what people see */
-#define FINGERPRINT_HEX 65   /* all of it and NUL: what plans are bound to */
+#define FINGERPRINT_HEX   65 /* all of it and NUL: what plans are bound to */
 
 struct fingerprint {
     uint8_t bytes[FINGERPRINT_BYTES];

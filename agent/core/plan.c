@@ -49,8 +49,7 @@ bool plan_state_parse(struct text name, enum plan_state *ret)
     return false;
 }
 
-/* ---- canonical form
- * -------------------------------------------------------------------------------- */
+/* ---- canonical form -------------------------------------------------------------------------- */
 
 #define COUNT(members) (sizeof(members) / sizeof(*(members)))
 
@@ -123,8 +122,7 @@ bool plan_canonical(const struct plan *plan, struct buffer *out)
     return canonical_write(&whole, out);
 }
 
-/* ---- still true?
- * ----------------------------------------------------------------------------------- */
+/* ---- still true? ----------------------------------------------------------------------------- */
 
 bool facts_are_known(const struct source_fact *source, const struct copy_fact *copy,
                      struct failure *why)

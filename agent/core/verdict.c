@@ -92,8 +92,7 @@ int verdict_in_sync(enum verdict verdict)
     return (unsigned)verdict < VERDICTS ? properties[verdict].in_sync : -1;
 }
 
-/* ---- the sentence
- * ---------------------------------------------------------------------------------- */
+/* ---- the sentence ---------------------------------------------------------------------------- */
 
 static const char *slot_name(const struct source_fact *source, int slot)
 {

@@ -22,9 +22,9 @@ struct judgement {
     int matched_slot; /* index, or ANY_SLOT when the copy equals none (or cannot be compared) */
 };
 
-/* `pinned` is a slot index or ANY_SLOT. Unknown on either side is UNKNOWN, except that a copy known to be missing,
- * deleted or destroyed is that, whatever the source says. With ANY_SLOT and both slots equal to the copy
- * the first one is named. */
+/* `pinned` is a slot index or ANY_SLOT. Unknown on either side is UNKNOWN, except that a copy known
+ * to be missing, deleted or destroyed is that, whatever the source says. With ANY_SLOT and both
+ * slots equal to the copy the first one is named. */
 struct judgement judge(const struct source_fact *source, const struct copy_fact *copy, int pinned);
 
 const char *verdict_name(enum verdict verdict); /* "match", "wrong_slot" ... */

@@ -43,8 +43,7 @@ struct agent_command agent_command(const struct agent *agent, const char *format
     return command;
 }
 
-/* ---- jobs
- * -------------------------------------------------------------------------------------------- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 void job_begin(struct job *job, struct agent *agent, void (*cancel)(struct job *job))
 {
@@ -61,8 +60,7 @@ void job_end(struct job *job)
     agent_settle(agent);
 }
 
-/* ---- loading
- * ----------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 struct loading {
     struct job job; /* first */
@@ -219,8 +217,7 @@ static void loading_cancel(struct job *job)
     operation_cancel(((struct loading *)job)->query);
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static bool bindings_init(struct agent *agent)
 {
@@ -325,8 +322,7 @@ void agent_resume(struct agent *agent)
 
     if (agent->executing || agent->is_closing || !agent->is_watching)
         return;
-    TAILQ_FOREACH(plan, &agent->plans, link)
-    {
+    TAILQ_FOREACH (plan, &agent->plans, link) {
         if (plan->state != PLAN_EXECUTING || plan->resume_at > agent_now(agent))
             continue;
         plan->resume_at = agent_now(agent) + RESUME_AGAIN_MS;
@@ -340,9 +336,9 @@ static bool has_plan_under_way(const struct agent *agent, const struct binding *
 {
     const struct plan_record *plan;
 
-    TAILQ_FOREACH(plan, &agent->plans, link)
-    if (plan->binding == binding && plan->state == PLAN_EXECUTING)
-        return true;
+    TAILQ_FOREACH (plan, &agent->plans, link)
+        if (plan->binding == binding && plan->state == PLAN_EXECUTING)
+            return true;
     return false;
 }
 

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- ending
- * ------------------------------------------------------------------------------------------ */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 static void call_free(struct api_call *call)
 {
@@ -115,8 +114,7 @@ struct binding *find_binding(struct agent *agent, struct text name, struct failu
     return binding;
 }
 
-/* ---- routes
- * ------------------------------------------------------------------------------------------ */
+/* ---- routes ---------------------------------------------------------------------------------- */
 
 static void call_status(struct api_call *call)
 {
@@ -180,8 +178,7 @@ static void on_start(const struct failure *failure, void *context)
     route(call);
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void call_hurry(struct api_call *call)
 {

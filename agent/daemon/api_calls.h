@@ -14,7 +14,7 @@ struct api_call {
     json_t *body;           /* object, or NULL when there was none */
     struct failure failure; /* of reading the body */
     bool is_canceled;
-    bool wants_open; /* of incidents: only these */
+    bool wants_open;             /* of incidents: only these */
     struct operation *operation; /* at most one of these two is under way ... */
     struct job *waiting_for;     /* ... or several checks */
     struct binding **bindings;   /* of a check */

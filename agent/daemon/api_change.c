@@ -34,8 +34,7 @@ static json_t *result_document(struct api_call *call, const struct plan_record *
     return document;
 }
 
-/* ---- finding a plan by a prefix of its id
- * --------------------------------------------------------------- */
+/* ---- finding a plan by a prefix of its id ---------------------------------------------------- */
 
 static void on_ended_plan(const struct record *records, size_t count, const struct failure *failure,
                           void *context)
@@ -94,8 +93,7 @@ static bool find_plan(struct api_call *call, struct text id)
                     TEXT_ARG(text_part(id, 0, 80)));
         return false;
     }
-    TAILQ_FOREACH(plan, &agent->plans, link)
-    {
+    TAILQ_FOREACH (plan, &agent->plans, link) {
         if (!text_starts_with(text_of(plan->id), id))
             continue;
         if (found) {
@@ -117,8 +115,7 @@ static bool find_plan(struct api_call *call, struct text id)
     return false;
 }
 
-/* ---- making
- * ------------------------------------------------------------------------------------------ */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static void on_plan_stored(const struct failure *failure, void *context)
 {
@@ -214,8 +211,7 @@ void call_plan(struct api_call *call)
     make_plan(call, binding, action);
 }
 
-/* ---- approving
- * --------------------------------------------------------------------------------------- */
+/* ---- approving ------------------------------------------------------------------------------- */
 
 static void on_approved(const struct used_token *approved, size_t count,
                         const struct failure *failure, void *context)
@@ -253,8 +249,7 @@ void call_approve(struct api_call *call, struct text id)
         call_refuse(call, 500, FAILURE_INTERNAL, "out of memory");
 }
 
-/* ---- executing
- * --------------------------------------------------------------------------------------- */
+/* ---- executing ------------------------------------------------------------------------------- */
 
 static void on_executed(struct agent *agent, const char *plan_id, struct binding *binding,
                         const struct execution_outcome *outcome, void *context)
@@ -376,8 +371,7 @@ void call_apply(struct api_call *call, struct text id)
         go(call);
 }
 
-/* ---- rotating
- * ---------------------------------------------------------------------------------------- */
+/* ---- rotating -------------------------------------------------------------------------------- */
 
 /* The open rotation the tokens are for: the newest that was not made for somebody else's facts. */
 static struct plan_record *open_rotation(struct api_call *call, struct binding *binding)

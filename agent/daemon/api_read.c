@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- check
- * ------------------------------------------------------------------------------------------- */
+/* ---- check ----------------------------------------------------------------------------------- */
 
 static void check_finish(struct api_call *call)
 {
@@ -57,8 +56,7 @@ static bool choose_bindings(struct api_call *call, struct failure *why)
             call->bindings[call->binding_count++] = &agent->bindings[i];
         return true;
     }
-    json_array_foreach(names, index, name)
-    {
+    json_array_foreach (names, index, name) {
         struct text text = {json_string_value(name), json_string_length(name)};
 
         if (!add_binding(call, text, why))
@@ -86,8 +84,7 @@ void call_check(struct api_call *call)
         check_finish(call);
 }
 
-/* ---- incidents
- * --------------------------------------------------------------------------------------- */
+/* ---- incidents ------------------------------------------------------------------------------- */
 
 static struct operation *query(struct api_call *call, enum record_kind kind, struct text id,
                                struct text parent, bool is_prefix, size_t newest,
@@ -149,8 +146,7 @@ void call_incidents(struct api_call *call)
     began(call);
 }
 
-/* ---- one object
- * -------------------------------------------------------------------------------------- */
+/* ---- one object ------------------------------------------------------------------------------ */
 
 static void on_timeline(const struct record *records, size_t count, const struct failure *failure,
                         void *context)

@@ -58,8 +58,7 @@ static void refuse(struct approving *approving, const struct failure *why)
         finish(approving, NULL, 0, &approving->failure);
 }
 
-/* ---- one token: its signature, then the rules
- * ---------------------------------------------------------- */
+/* ---- one token: its signature, then the rules ------------------------------------------------ */
 
 /* `place`: where in `kept` its texts go; what was there is gone. */
 static bool verify(struct approving *approving, struct text token, size_t place,
@@ -82,8 +81,7 @@ static bool verify(struct approving *approving, struct text token, size_t place,
                           why);
 }
 
-/* ---- counting what the plan has
- * ------------------------------------------------------------------------ */
+/* ---- counting what the plan has -------------------------------------------------------------- */
 
 static void on_approvals(const struct record *records, size_t size, const struct failure *failure,
                          void *context)
@@ -135,8 +133,7 @@ static void count_all(struct approving *approving)
     }
 }
 
-/* ---- recording new ones
- * -------------------------------------------------------------------------------- */
+/* ---- recording new ones ---------------------------------------------------------------------- */
 
 static void on_recorded(const struct failure *failure, void *context)
 {
@@ -158,8 +155,7 @@ static void record_all(struct approving *approving)
     json_t *token;
 
     batch_init(&batch);
-    json_array_foreach(approving->tokens, index, token)
-    {
+    json_array_foreach (approving->tokens, index, token) {
         struct text compact = {json_string_value(token), json_string_length(token)};
         char id[80], line[200];
         struct approval approval;

@@ -71,8 +71,7 @@ void batch_audit(struct batch *batch, const struct agent *agent, const char *eve
                         "detail", detail ? detail : json_null()));
 }
 
-/* ---- committing
- * -------------------------------------------------------------------------------------- */
+/* ---- committing ------------------------------------------------------------------------------ */
 
 struct commit {
     struct job job;

@@ -15,8 +15,7 @@
 #define POLL_MAX_MS 5000ULL
 #define PAUSE_MS    300000 /* a plan that had to stop is tried again so late */
 
-/* ---- ending
- * ------------------------------------------------------------------------------------------ */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 static void execution_release(struct execution *execution)
 {
@@ -106,8 +105,7 @@ bool execution_interrupted(struct execution *execution, const struct failure *fa
     return true;
 }
 
-/* ---- journaling
- * -------------------------------------------------------------------------------------- */
+/* ---- journaling ------------------------------------------------------------------------------ */
 
 static void on_journaled(const struct failure *failure, void *context)
 {
@@ -168,8 +166,7 @@ void execution_go_on(struct execution *execution)
     execution_enter(execution, execution_next(execution->record->plan.action, execution->step));
 }
 
-/* ---- looking and waiting
- * ----------------------------------------------------------------------------- */
+/* ---- looking and waiting --------------------------------------------------------------------- */
 
 void execution_check(struct execution *execution, check_done *done)
 {
@@ -277,8 +274,7 @@ void execution_decide(struct execution *execution)
     execution_check(execution, on_facts);
 }
 
-/* ---- beginning
- * --------------------------------------------------------------------------------------- */
+/* ---- beginning ------------------------------------------------------------------------------- */
 
 static void on_journal(const struct record *records, size_t count, const struct failure *failure,
                        void *context)
@@ -387,12 +383,13 @@ static bool may_begin(struct agent *agent, const struct plan_record *record, str
     if (!record->binding)
         return failure_set(why, FAILURE_INVALID,
                            "the configuration no longer has the binding of this plan");
-    TAILQ_FOREACH(other, &agent->plans, link)
-    if (other != record && other->binding == record->binding && other->state == PLAN_EXECUTING)
-        return failure_set(why, FAILURE_CONFLICT,
-                           "plan %.12s of this binding was begun and has not ended: go on with it "
-                           "first",
-                           other->id);
+    TAILQ_FOREACH (other, &agent->plans, link)
+        if (other != record && other->binding == record->binding && other->state == PLAN_EXECUTING)
+            return failure_set(
+                why, FAILURE_CONFLICT,
+                "plan %.12s of this binding was begun and has not ended: go on with it "
+                "first",
+                other->id);
     return store->try_lock_execution(store, why);
 }
 

@@ -5,8 +5,7 @@
 
 #include "agent/daemon/log.h"
 
-/* ---- regenerating
- * ---------------------------------------------------------------------- */
+/* ---- regenerating ---------------------------------------------------------------------------- */
 
 static void on_regenerated(const struct failure *failure, void *context)
 {
@@ -66,8 +65,7 @@ void execution_regenerate(struct execution *execution)
     execution_check(execution, on_last_look);
 }
 
-/* ---- confirming
- * --------------------------------------------------------------------------------------- */
+/* ---- confirming ------------------------------------------------------------------------------ */
 
 static void on_log_asked(const struct source_event *event, const struct failure *failure,
                          void *context)

@@ -17,8 +17,7 @@ static bool is_rotation(const struct execution *execution)
     return execution->record->plan.action == PLAN_ROTATE;
 }
 
-/* ---- reading the key that is to be written
- * ------------------------------------------------------------ */
+/* ---- reading the key that is to be written --------------------------------------------------- */
 
 static void source_moved_on(struct execution *execution)
 {
@@ -71,8 +70,7 @@ static void with_key(struct execution *execution, void (*then)(struct execution 
         execution_end(execution, PLAN_EXECUTING, "out of memory; try again");
 }
 
-/* ---- preflight and lock
- * ------------------------------------------------------------------------------- */
+/* ---- preflight and lock ---------------------------------------------------------------------- */
 
 static void on_locked(const struct failure *failure, void *context)
 {
@@ -204,8 +202,7 @@ void execution_preflight(struct execution *execution)
     execution_check(execution, on_preflight_facts);
 }
 
-/* ---- probing
- * ------------------------------------------------------------------------------------------ */
+/* ---- probing --------------------------------------------------------------------------------- */
 
 static void probe_key(struct execution *execution);
 
@@ -271,8 +268,7 @@ static void probe_key(struct execution *execution)
         execution_end(execution, PLAN_EXECUTING, "out of memory; try again");
 }
 
-/* ---- writing and reading back
- * ------------------------------------------------------------------------- */
+/* ---- writing and reading back ---------------------------------------------------------------- */
 
 /* These answers come before anything is written. */
 static bool was_refused(enum failure_kind kind)
@@ -350,8 +346,7 @@ static void verify(struct execution *execution)
 
 static void settled(struct execution *execution);
 
-/* ---- settling
- * ------------------------------------------------------------------------------------------ */
+/* ---- settling -------------------------------------------------------------------------------- */
 
 static void on_settled_probe(const struct probe *probe, const struct failure *failure,
                              void *context)
@@ -417,8 +412,7 @@ static void settled(struct execution *execution)
     execution_check(execution, on_settled);
 }
 
-/* --------------------------------------------------------------------------------------------------------
- */
+/* ---------------------------------------------------------------------------------------------- */
 
 void execution_perform(struct execution *execution)
 {

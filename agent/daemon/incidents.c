@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- records
- * ---------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static void set_fingerprint(json_t *record, const char *name, const struct fingerprint *fingerprint)
 {
@@ -151,8 +150,7 @@ void incident_commit(struct agent *agent, struct binding *binding, struct batch 
     on_stored(&why, binding);
 }
 
-/* ---- what a read leads to
- * ----------------------------------------------------------------------------- */
+/* ---- what a read leads to -------------------------------------------------------------------- */
 
 static void note_state(struct agent *agent, struct binding *binding, enum incident_state before,
                        const char *text, struct batch *batch)

@@ -11,8 +11,7 @@
 
 #include <sys/queue.h>
 
-/* ---- jobs: whatever is under way
- * ------------------------------------------------------------------- */
+/* ---- jobs: whatever is under way ------------------------------------------------------------- */
 
 /* Something the agent must wait for before it can close. Embedded first in its owner. */
 struct job {
@@ -26,8 +25,7 @@ TAILQ_HEAD(jobs, job);
 void job_begin(struct job *job, struct agent *agent, void (*cancel)(struct job *job));
 void job_end(struct job *job);
 
-/* ---- what is known of a binding
- * --------------------------------------------------------------------- */
+/* ---- what is known of a binding -------------------------------------------------------------- */
 
 struct incident {
     char id[24];
@@ -115,8 +113,7 @@ struct agent_command {
 struct agent_command agent_command(const struct agent *agent, const char *format, ...)
     printf_like(2, 3);
 
-/* ---- batches: what is committed together (batch.c)
- * --------------------------------------------------- */
+/* ---- batches: what is committed together (batch.c) ------------------------------------------- */
 
 #define BATCH_MAX 48
 struct batch {
@@ -141,8 +138,7 @@ void batch_audit(struct batch *batch, const struct agent *agent, const char *eve
  * False: `done` never runs. The agent remembers whether the store works. */
 bool batch_commit(struct batch *batch, struct agent *agent, operation_done *done, void *context);
 
-/* ---- checks (check.c)
- * -------------------------------------------------------------------------------- */
+/* ---- checks (check.c) ------------------------------------------------------------------------ */
 
 struct check_result {
     struct binding *binding;
@@ -159,16 +155,14 @@ typedef void check_done(const struct check_result *result, void *context);
 struct job *check_start(struct agent *agent, struct binding *binding, bool is_decisive,
                         check_done *done, void *context);
 
-/* ---- the watcher (watcher.c)
- * ------------------------------------------------------------------------- */
+/* ---- the watcher (watcher.c) ----------------------------------------------------------------- */
 
 void watcher_start(struct agent *agent);
 void watcher_stop(struct agent *agent);
 /* Not later than in `ms`. Does nothing when not watching. */
 void watcher_check_soon(struct agent *agent, struct binding *binding, uint64_t ms);
 
-/* ---- incidents (incidents.c)
- * -------------------------------------------------------------------------- */
+/* ---- incidents (incidents.c) ----------------------------------------------------------------- */
 
 /* Carries out what one read of a binding asks for. `keys` and `value` may be NULL. */
 void incident_on_read(struct agent *agent, const struct check_result *result);
@@ -195,16 +189,14 @@ struct incident *incident_free(struct incident *incident); /* returns NULL */
 json_t *binding_record(const struct binding *binding);
 bool binding_restore(struct binding *binding, const json_t *record);
 
-/* ---- alerts (alerts.c)
- * --------------------------------------------------------------------------------- */
+/* ---- alerts (alerts.c) ----------------------------------------------------------------------- */
 
 /* One alert on the binding's incident (or blindness) to every sink, into the batch and the outbox.
  * `only_refreshing`: to the sinks that forget, no others. */
 void alert_add(struct agent *agent, struct batch *batch, struct binding *binding,
                enum alert_event event, bool only_refreshing);
 
-/* ---- outbox (outbox.c)
- * ------------------------------------------------------------------------------- */
+/* ---- outbox (outbox.c) ----------------------------------------------------------------------- */
 
 struct outbox *outbox_open(struct agent *agent);
 struct outbox *outbox_free(struct outbox *outbox); /* returns NULL */
@@ -221,8 +213,7 @@ void outbox_run(struct outbox *outbox);
 /* Deliveries not yet made. */
 size_t outbox_waiting(const struct outbox *outbox);
 
-/* ---- plans and approvals (plans.c, approving.c)
- * ------------------------------------------------------- */
+/* ---- plans and approvals (plans.c, approving.c) ---------------------------------------------- */
 
 struct plan_record *plan_record_load(struct agent *agent, struct text id, struct text body,
                                      struct failure *why);
@@ -259,8 +250,7 @@ typedef void approving_done(const struct used_token *approved, size_t count,
 struct job *approving_start(struct agent *agent, const char *plan_id, const json_t *tokens,
                             struct text actor, approving_done *done, void *context);
 
-/* ---- executions (executor*.c)
- * -------------------------------------------------------------------------- */
+/* ---- executions (executor*.c) ---------------------------------------------------------------- */
 
 struct execution_outcome {
     enum plan_state state; /* DONE, SUPERSEDED, NEEDS_HUMAN, EXECUTING (goes on later), OPEN
@@ -279,8 +269,7 @@ struct execution *execution_start(struct agent *agent, struct plan_record *recor
 /* The waiter no longer wants to know; the execution goes on. */
 void execution_leave(struct agent *agent, void *context);
 
-/* ---- documents (documents.c)
- * ---------------------------------------------------------------------------- */
+/* ---- documents (documents.c) ----------------------------------------------------------------- */
 
 json_t *json_of_text(struct text text);                             /* null for start NULL */
 json_t *json_of_string(const char *string);                         /* null for NULL */

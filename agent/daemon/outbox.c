@@ -89,8 +89,7 @@ struct outbox *outbox_free(struct outbox *outbox)
     return NULL;
 }
 
-/* ---- one lane
- * ------------------------------------------------------------------------------------------ */
+/* ---- one lane -------------------------------------------------------------------------------- */
 
 static void lane_cancel(struct job *job)
 {
@@ -220,8 +219,7 @@ static void lane_start(struct lane *lane)
     lane_next(lane);
 }
 
-/* ---- from outside
- * ---------------------------------------------------------------------------------------- */
+/* ---- from outside ---------------------------------------------------------------------------- */
 
 void outbox_take(struct outbox *outbox, struct text record_id, struct text sink, json_t *body,
                  bool is_stored)
@@ -261,8 +259,7 @@ bool outbox_has(const struct outbox *outbox, const struct alert_sink *sink, stru
     for (size_t i = 0; i < outbox->count; i++) {
         if (outbox->lanes[i].sink != sink)
             continue;
-        TAILQ_FOREACH(delivery, &outbox->lanes[i].waiting, link)
-        {
+        TAILQ_FOREACH (delivery, &outbox->lanes[i].waiting, link) {
             if (has_key(delivery, key))
                 return true;
         }
@@ -280,8 +277,7 @@ void outbox_release(struct outbox *outbox, uint64_t up_to)
     struct delivery *delivery;
 
     for (size_t i = 0; i < outbox->count; i++) {
-        TAILQ_FOREACH(delivery, &outbox->lanes[i].waiting, link)
-        {
+        TAILQ_FOREACH (delivery, &outbox->lanes[i].waiting, link) {
             if (delivery->number <= up_to)
                 delivery->is_held = false;
         }
@@ -303,7 +299,7 @@ size_t outbox_waiting(const struct outbox *outbox)
     size_t count = 0;
 
     for (size_t i = 0; i < outbox->count; i++)
-        TAILQ_FOREACH(delivery, &outbox->lanes[i].waiting, link)
-    count++;
+        TAILQ_FOREACH (delivery, &outbox->lanes[i].waiting, link)
+            count++;
     return count;
 }

@@ -11,8 +11,7 @@
 
 #define CANONICAL_LIMIT 16384
 
-/* ---- records
- * ---------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static bool fingerprint_at(const json_t *json, const char *path, bool *has, struct fingerprint *ret)
 {
@@ -114,16 +113,15 @@ json_t *plan_record_body(const struct plan_record *record)
                      json_of_string(record->why), "canonical", record->canonical_text);
 }
 
-/* ---- finding
- * ----------------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 struct plan_record *plan_find(struct agent *agent, struct text id)
 {
     struct plan_record *record;
 
-    TAILQ_FOREACH(record, &agent->plans, link)
-    if (text_is(id, record->id))
-        return record;
+    TAILQ_FOREACH (record, &agent->plans, link)
+        if (text_is(id, record->id))
+            return record;
     return NULL;
 }
 
@@ -132,14 +130,13 @@ struct plan_record *plan_of_binding(struct agent *agent, const struct binding *b
 {
     struct plan_record *record;
 
-    TAILQ_FOREACH(record, &agent->plans, link)
-    if (record->binding == binding && record->plan.action == action && record->state == state)
-        return record;
+    TAILQ_FOREACH (record, &agent->plans, link)
+        if (record->binding == binding && record->plan.action == action && record->state == state)
+            return record;
     return NULL;
 }
 
-/* ---- making
- * ------------------------------------------------------------------------------------------ */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static bool same_change(const struct plan *a, const struct plan *b)
 {
@@ -157,10 +154,10 @@ static struct plan_record *find_same(struct agent *agent, const struct binding *
 {
     struct plan_record *record;
 
-    TAILQ_FOREACH(record, &agent->plans, link)
-    if (record->binding == binding && record->state == PLAN_OPEN &&
-        record->plan.expires_at > agent_now(agent) && same_change(&record->plan, plan))
-        return record;
+    TAILQ_FOREACH (record, &agent->plans, link)
+        if (record->binding == binding && record->state == PLAN_OPEN &&
+            record->plan.expires_at > agent_now(agent) && same_change(&record->plan, plan))
+            return record;
     return NULL;
 }
 
@@ -293,8 +290,7 @@ void plans_review(struct agent *agent, struct binding *binding, struct batch *ba
     }
 }
 
-/* ---- the document
- * -------------------------------------------------------------------------------------- */
+/* ---- the document ---------------------------------------------------------------------------- */
 
 static struct agent_command next_of(const struct agent *agent, const struct plan_record *record)
 {

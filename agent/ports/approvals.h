@@ -13,12 +13,13 @@ struct approver {
 
 #define APPROVAL_TOKEN_LIMIT 4096
 
-/* A token is a compact JWS (RFC 7515, RFC 8037), header {"alg":"EdDSA","typ":"keydrift-approval+jwt","kid":NAME},
- * payload {"plan":ID,"sub":NAME,"jti":..,"iat":s,"exp":s}. Exactly these members; kid and sub equal; no
+/* A token is a compact JWS (RFC 7515, RFC 8037), header
+ * {"alg":"EdDSA","typ":"keydrift-approval+jwt","kid":NAME}, payload
+ * {"plan":ID,"sub":NAME,"jti":..,"iat":s,"exp":s}. Exactly these members; kid and sub equal; no
  * other algorithm. */
 struct approvals {
-    /* Verifies with the pinned key of the approver it names. `ret`'s texts live in `kept` (a buffer the caller
-     * clears). False: DENIED with the rule that failed. `is_used` is left false. */
+    /* Verifies with the pinned key of the approver it names. `ret`'s texts live in `kept` (a buffer
+     * the caller clears). False: DENIED with the rule that failed. `is_used` is left false. */
     bool (*verify)(struct approvals *self, struct text token, const struct approver *approvers,
                    size_t count, struct buffer *kept, struct approval *ret, struct failure *why);
     /* SHA-256 as 64 hex digits and NUL. */

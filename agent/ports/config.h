@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration, as read: made by adapters/config_*.c, owned and freed there, read by everybody.
- * Strings are NULL where the file says nothing and there is no default. */
+/* The configuration, as read: made by adapters/config_*.c, owned and freed there, read by
+ * everybody. Strings are NULL where the file says nothing and there is no default. */
 #ifndef AGENT_PORTS_CONFIG_H
 #define AGENT_PORTS_CONFIG_H
 
@@ -25,7 +25,8 @@ struct config_vault {
     bool has_auth;       /* false: VAULT_TOKEN / BAO_TOKEN */
     enum config_vault_method method;
     char *mount, *token_file, *role_name;
-    struct config_secret token, role_id, secret_id; /* role_id may also be a plain string: `role_id_text` */
+    struct config_secret token, role_id,
+        secret_id; /* role_id may also be a plain string: `role_id_text` */
     char *role_id_text;
     bool secret_id_is_wrapped;
 };
@@ -37,9 +38,9 @@ enum config_azure_method {
     CONFIG_AZURE_MANAGED_IDENTITY,
 };
 struct config_azure {
-    char *cloud;                                         /* "public" ...; NULL with the URLs below */
+    char *cloud; /* "public" ...; NULL with the URLs below */
     char *resource_manager, *authority, *audience, *ca_file;
-    uint64_t timeout_ms;                                 /* default 30 s */
+    uint64_t timeout_ms; /* default 30 s */
     enum config_azure_method method;
     char *tenant_id, *client_id, *federated_token_file, *imds_url;
     struct config_secret client_secret;
@@ -50,19 +51,19 @@ struct config_binding {
     char *name;
     char *kind, *subscription, *resource_group, *workspace, *endpoint;
     char *mount, *path, *field;
-    int slot;                  /* index, or ANY_SLOT */
-    uint64_t interval_ms;      /* default 60 s */
+    int slot;             /* index, or ANY_SLOT */
+    uint64_t interval_ms; /* default 60 s */
     enum config_on_drift on_drift;
     bool probe_score;
     char *probe_body, *probe_content_type; /* default "{}", "application/json" */
-    unsigned confirm;          /* default 2 */
-    uint64_t confirm_delay_ms; /* default 2 s */
+    unsigned confirm;                      /* default 2 */
+    uint64_t confirm_delay_ms;             /* default 2 s */
 };
 
 enum config_alert_kind { CONFIG_ALERT_WEBHOOK, CONFIG_ALERT_ALERTMANAGER };
 struct config_alert {
     enum config_alert_kind kind;
-    char *url;                        /* or the place of a secret one */
+    char *url; /* or the place of a secret one */
     struct config_secret url_secret;
     struct config_secret signing_secret; /* webhook: "whsec_<base64>" or raw base64; optional */
     char *ca_file;
@@ -80,14 +81,15 @@ struct config {
     uint64_t alert_blind_after_ms; /* `alerting.blind_after`, default 5 min */
     struct approver *approvers;    /* names owned here too */
     size_t approver_count;
-    unsigned approvals_required;   /* default 1; without approvers nothing is ever written */
-    uint64_t plan_life_ms;         /* `approval.plan_life`, default 24 h */
-    uint64_t rotation_confirm_ms;  /* `rotation.confirm_timeout`, default 5 min */
-    uint64_t rotation_resend_ms;   /* `rotation.resend_after`, default 30 min */
-    uint64_t rotation_settle_ms;   /* `rotation.settle`, default 0 */
-    char *state_path;              /* of `sqlite:PATH`; default /var/lib/keydrift/state.db */
-    struct config_secret fingerprint_key; /* default: fingerprint.key beside the state, made when absent */
-    char **listen;                 /* default unix:/run/keydrift/keydrift.sock */
+    unsigned approvals_required;  /* default 1; without approvers nothing is ever written */
+    uint64_t plan_life_ms;        /* `approval.plan_life`, default 24 h */
+    uint64_t rotation_confirm_ms; /* `rotation.confirm_timeout`, default 5 min */
+    uint64_t rotation_resend_ms;  /* `rotation.resend_after`, default 30 min */
+    uint64_t rotation_settle_ms;  /* `rotation.settle`, default 0 */
+    char *state_path;             /* of `sqlite:PATH`; default /var/lib/keydrift/state.db */
+    struct config_secret
+        fingerprint_key; /* default: fingerprint.key beside the state, made when absent */
+    char **listen;       /* default unix:/run/keydrift/keydrift.sock */
     size_t listen_count;
 };
 

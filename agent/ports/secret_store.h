@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a copy lives: one field of one secret. Asynchronous by the promise of base/operation.h; what a `done` is
- * given dies with the call. */
+/* Where a copy lives: one field of one secret. Asynchronous by the promise of base/operation.h;
+ * what a `done` is given dies with the call. */
 #ifndef AGENT_PORTS_SECRET_STORE_H
 #define AGENT_PORTS_SECRET_STORE_H
 
@@ -26,8 +26,8 @@ typedef void copy_rights_done(const struct copy_rights *rights, const struct fai
 struct secret_copy {
     const char *address, *mount, *path, *field;
 
-    /* Metadata first; the value only when the version, its times or flags changed since the last read of
-     * it, or `decisive`. A decisive read asks for everything anew. */
+    /* Metadata first; the value only when the version, its times or flags changed since the last
+     * read of it, or `decisive`. A decisive read asks for everything anew. */
     struct operation *(*read)(struct secret_copy *self, bool decisive, copy_read_done *done,
                               void *context);
     /* Check-and-set on `expected` (number 0: the key must not exist), siblings kept. */

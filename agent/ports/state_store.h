@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What survives a crash. Records of a few kinds, each an id, an optional parent, a time and a JSON body; a
- * commit is all or nothing and durable when its `done` says success. Never a key value in any of them.
- * Asynchronous by the promise of base/operation.h. Commits happen in the order they were started. */
+/* What survives a crash. Records of a few kinds, each an id, an optional parent, a time and a JSON
+ * body; a commit is all or nothing and durable when its `done` says success. Never a key value in
+ * any of them. Asynchronous by the promise of base/operation.h. Commits happen in the order they
+ * were started. */
 #ifndef AGENT_PORTS_STATE_STORE_H
 #define AGENT_PORTS_STATE_STORE_H
 
@@ -30,8 +31,9 @@ enum change_verb {
     CHANGE_DELETE,
 };
 
-/* `id` empty with INSERT: the store gives the next number (as decimal text, counting from 1 per kind).
- * AUDIT bodies are stored as {"n":..,"at":"..","previous":"<sha256 of the previous body>","event":<body>}. */
+/* `id` empty with INSERT: the store gives the next number (as decimal text, counting from 1 per
+ * kind). AUDIT bodies are stored as {"n":..,"at":"..","previous":"<sha256 of the previous
+ * body>","event":<body>}. */
 struct change {
     enum change_verb verb;
     enum record_kind kind;
@@ -54,13 +56,14 @@ struct record_query {
     enum record_kind kind;
     struct text id, parent;
     bool is_prefix;
-    size_t newest;  /* only the newest so many; 0: all, at most 100,000 */
+    size_t newest; /* only the newest so many; 0: all, at most 100,000 */
 };
 
 struct state_store {
-    /* Copies everything. INTERNAL with a plain sentence when the disk is full, read-only or broken. */
-    struct operation *(*commit)(struct state_store *self, const struct change *changes, size_t count,
-                                operation_done *done, void *context);
+    /* Copies everything. INTERNAL with a plain sentence when the disk is full, read-only or broken.
+     */
+    struct operation *(*commit)(struct state_store *self, const struct change *changes,
+                                size_t count, operation_done *done, void *context);
     struct operation *(*query)(struct state_store *self, const struct record_query *query,
                                records_done *done, void *context);
     /* Only one process executes plans at a time: true once this process holds that right, until

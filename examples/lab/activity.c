@@ -219,8 +219,7 @@ static void query(struct exchange *exchange, const struct filter *filter, const 
     const struct event *event;
     json_t *value = json_array();
 
-    SLIST_FOREACH(event, &log->events, link)
-    {
+    SLIST_FOREACH (event, &log->events, link) {
         if (event->at + (int64_t)log->delay_ms <= now && event_passes(event, filter))
             json_array_append_new(value, event_select(event_json(log, event), select));
     }

@@ -20,8 +20,7 @@ static bool only_known_members(const json_t *wish, struct failure *why)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)wish, name, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)wish, name, value) {
         char word[32];
         int size = snprintf(word, sizeof(word), " %s ", name);
 
@@ -156,8 +155,7 @@ struct fault fault_take(struct faults *faults, enum target target, struct text m
 {
     struct fault *fault, taken;
 
-    SLIST_FOREACH(fault, faults, link)
-    {
+    SLIST_FOREACH (fault, faults, link) {
         if (fault->target != target || !text_matches(path, text_of(fault->path)) ||
             !text_matches(method, text_of(fault->method)))
             continue;

@@ -132,8 +132,7 @@ static char **names_configured(const char *file, size_t *count, struct failure *
                     "%s: expected {\"endpoints\": [{\"name\": \"...\"}, ...]}", file);
     } else if (json) {
         names = calloc(json_array_size(list) + 1, sizeof(*names));
-        json_array_foreach(list, index, item)
-        {
+        json_array_foreach (list, index, item) {
             if (!names || !name_accept(names, index, item, file, why))
                 break;
             ++*count;

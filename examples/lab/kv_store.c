@@ -132,8 +132,7 @@ json_t *kv_as_stored(json_t *json, int version)
     }
     if (json_is_array(json)) {
         copy = json_array();
-        json_array_foreach(json, index, member)
-        {
+        json_array_foreach (json, index, member) {
             json_array_append_new(copy, kv_as_stored(member, version));
         }
         return copy;

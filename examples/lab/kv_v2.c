@@ -18,7 +18,7 @@ static json_t *version_json(const struct kv_secret *secret, unsigned number)
                      (int)number);
 }
 
-/* ---- reading ---- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void read_data(struct vault_call *call, const struct kv_secret *secret)
 {
@@ -56,7 +56,7 @@ static void read_data(struct vault_call *call, const struct kv_secret *secret)
                          NULL);
 }
 
-/* ---- writing ---- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 enum cas { CAS_ABSENT, CAS_GIVEN, CAS_BROKEN };
 
@@ -158,8 +158,7 @@ static void merge(json_t *into, const json_t *patch)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)patch, name, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)patch, name, value) {
         json_t *old = json_object_get(into, name);
 
         if (json_is_null(value)) {
@@ -220,7 +219,7 @@ static void patch_data(struct vault_call *call, struct kv_mount *mount, struct t
     }
 }
 
-/* ---- deleting ---- */
+/* ---- deleting -------------------------------------------------------------------------------- */
 
 enum removal { REMOVAL_DELETE, REMOVAL_UNDELETE, REMOVAL_DESTROY };
 
@@ -257,15 +256,14 @@ static void remove_versions(struct vault_call *call, struct kv_secret *secret, e
     } else if (!json_is_array(versions) || json_array_size(versions) == 0) {
         vault_error(call, 400, "No version number provided");
     } else {
-        json_array_foreach(versions, index, version)
-        {
+        json_array_foreach (versions, index, version) {
             remove_version(secret, json_integer_value(version), removal);
         }
         vault_no_content(call);
     }
 }
 
-/* ---- the way there ---- */
+/* ---- the way there --------------------------------------------------------------------------- */
 
 static void data_handle(struct vault_call *call, struct kv_mount *mount, struct text path)
 {

@@ -56,7 +56,7 @@ enum target {
 
 extern const char *const target_names[TARGETS];
 
-/* ---- time, chance, names (util.c) ---- */
+/* ---- time, chance, names (util.c) ------------------------------------------------------------ */
 
 int64_t now_ms(void);
 /* RFC 3339, UTC, up to nine fraction digits, trailing zeros dropped. */
@@ -85,7 +85,7 @@ must_use const char **json_names(const json_t *object);
 /* Compact; real numbers as short as they can be without loss. NULL when out of memory. */
 must_use char *json_dump_short(const json_t *json);
 
-/* ---- the world (world.c): endpoints, their keys, changes under way ---- */
+/* ---- the world (world.c): endpoints, their keys, changes under way --------------------------- */
 
 struct endpoint {
     char *name, *id; /* `id`: the ARM resource id */
@@ -134,7 +134,7 @@ const struct change *world_change(const struct world *world, struct text id);
 void world_settle(struct world *world, int64_t now);
 bool endpoint_name_is_valid(struct text name);
 
-/* ---- certificates and tokens (pki.c, jwt.c) ---- */
+/* ---- certificates and tokens (pki.c, jwt.c) -------------------------------------------------- */
 
 struct pki {
     char *ca_pem;
@@ -158,7 +158,7 @@ must_use bool jwt_verify(const struct pki *pki, struct text token, struct token_
 /* The signer's public key as a JWK, or NULL. */
 must_use json_t *jwt_jwk(const struct pki *pki);
 
-/* ---- faults (fault.c) ---- */
+/* ---- faults (fault.c) ------------------------------------------------------------------------ */
 
 enum fault_kind {
     FAULT_NONE,
@@ -192,7 +192,7 @@ struct fault fault_take(struct faults *faults, enum target target, struct text m
                         struct text path);
 const char *fault_kind_name(enum fault_kind kind);
 
-/* ---- requests and their answers (requests.c, exchange.c) ---- */
+/* ---- requests and their answers (requests.c, exchange.c) ------------------------------------- */
 
 struct record {
     uint64_t number; /* 0: unused */
@@ -252,7 +252,7 @@ bool exchange_method_is(const struct exchange *exchange, const char *method);
 /* Ends whatever waits for a timer. */
 void exchanges_drop(struct lab *lab);
 
-/* ---- the services: each answers every exchange it is given ---- */
+/* ---- the services: each answers every exchange it is given ----------------------------------- */
 
 void entra_handle(struct exchange *exchange);
 void imds_handle(struct exchange *exchange);
@@ -288,7 +288,7 @@ void activity_log_free(struct activity_log *log);
 void activity_log_add(struct activity_log *log, const struct change *change, bool is_end);
 void activity_handle(struct exchange *exchange);
 
-/* ---- the whole (main.c, options.c, files.c) ---- */
+/* ---- the whole (main.c, options.c, files.c) -------------------------------------------------- */
 
 struct lab_options {
     char *directory, *config_file;

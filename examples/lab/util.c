@@ -145,8 +145,7 @@ const char **json_names(const json_t *object)
 
     if (!names)
         return NULL;
-    json_object_foreach((json_t *)(uintptr_t)object, name, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)object, name, value) {
         names[count++] = name;
     }
     qsort(names, count, sizeof(*names), name_compare);
@@ -167,14 +166,12 @@ static bool is_short(const json_t *json)
         return fabs(strtod(text, NULL) - json_real_value(json)) <= 0.0;
     }
     if (json_is_object(json)) {
-        json_object_foreach((json_t *)(uintptr_t)json, name, member)
-        {
+        json_object_foreach ((json_t *)(uintptr_t)json, name, member) {
             if (!is_short(member))
                 return false;
         }
     }
-    json_array_foreach(json, index, member)
-    {
+    json_array_foreach (json, index, member) {
         if (!is_short(member))
             return false;
     }

@@ -107,14 +107,13 @@ static json_t *auth_json(const struct vault_token *token)
                      "num_uses", 0);
 }
 
-/* ---- AppRole ---- */
+/* ---- AppRole --------------------------------------------------------------------------------- */
 
 static bool secret_id_is_known(const struct vault *vault, struct text id)
 {
     const struct secret_id *entry;
 
-    SLIST_FOREACH(entry, &vault->secret_ids, link)
-    {
+    SLIST_FOREACH (entry, &vault->secret_ids, link) {
         if (text_is(id, entry->id))
             return true;
     }
@@ -202,7 +201,7 @@ static void role(struct vault_call *call, struct text what)
     }
 }
 
-/* ---- tokens ---- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 static void lookup_self(struct vault_call *call)
 {

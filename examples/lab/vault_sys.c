@@ -111,8 +111,7 @@ static void capabilities_self(struct vault_call *call)
         return;
     }
     data = json_object();
-    json_array_foreach(paths, index, path)
-    {
+    json_array_foreach (paths, index, path) {
         struct text text = text_of(json_string_value(path));
 
         if (json_is_string(path))

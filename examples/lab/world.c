@@ -171,8 +171,7 @@ const struct change *world_change(const struct world *world, struct text id)
 {
     const struct change *change;
 
-    SLIST_FOREACH(change, &world->changes, link)
-    {
+    SLIST_FOREACH (change, &world->changes, link) {
         if (text_equal_ignoring_case(id, text_of(change->id)))
             return change;
     }
@@ -183,8 +182,7 @@ void world_settle(struct world *world, int64_t now)
 {
     struct change *change;
 
-    SLIST_FOREACH(change, &world->changes, link)
-    {
+    SLIST_FOREACH (change, &world->changes, link) {
         struct endpoint *endpoint = change->endpoint;
 
         if (change->is_applied || change->due_at > now)

@@ -48,8 +48,7 @@ static const char *lab_value(const char *name)
     return value;
 }
 
-/* ---- ours
- * ---------------------------------------------------------------------------------------------- */
+/* ---- ours ------------------------------------------------------------------------------------ */
 
 struct ours {
     uv_loop_t loop;
@@ -188,8 +187,7 @@ static double ours_run(struct ours *ours, unsigned checks)
     return cpu_seconds() - before;
 }
 
-/* ---- bare libcurl
- * ---------------------------------------------------------------------------------------- */
+/* ---- bare libcurl ---------------------------------------------------------------------------- */
 
 static size_t discard(char *data, size_t unit, size_t count, void *context)
 {
@@ -308,8 +306,7 @@ static double bare_run(struct bare *bare, unsigned checks)
     return cpu_seconds() - before;
 }
 
-/* ----------------------------------------------------------------------------------------------------------
- */
+/* ---------------------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {

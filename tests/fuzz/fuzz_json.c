@@ -31,11 +31,12 @@ static bool canonical_members(const json_t *json, struct canonical_value *room, 
         return false;
     *used += wanted;
     ret->members = members;
-    json_object_foreach((json_t *)(uintptr_t)json, name,
-                        value) if (!add_member(value, text_of(name), members, &ret->count, room,
-                                               used)) return false;
-    json_array_foreach(json, i, value) if (!add_member(value, TEXT(""), members, &ret->count, room,
-                                                       used)) return false;
+    json_object_foreach ((json_t *)(uintptr_t)json, name, value)
+        if (!add_member(value, text_of(name), members, &ret->count, room, used))
+            return false;
+    json_array_foreach (json, i, value)
+        if (!add_member(value, TEXT(""), members, &ret->count, room, used))
+            return false;
     return true;
 }
 

@@ -31,8 +31,7 @@ static void check_members(const json_t *json, struct text before, struct text af
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)json, name, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)json, name, value) {
         assert(vault_splice_member(before, text_of(name), &old));
         assert(vault_splice_check(old, NULL));
         buffer_reset(&decoded);

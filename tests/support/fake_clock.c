@@ -13,9 +13,9 @@ static void enqueue(struct fake_clock *clock, struct fake_operation *operation, 
     struct fake_operation *other;
 
     operation->due_at = due_at;
-    TAILQ_FOREACH(other, &clock->waiting, link)
-    if (other->due_at > due_at)
-        break;
+    TAILQ_FOREACH (other, &clock->waiting, link)
+        if (other->due_at > due_at)
+            break;
     if (other)
         TAILQ_INSERT_BEFORE(other, operation, link);
     else
@@ -116,7 +116,7 @@ bool fake_clock_run_until(struct fake_clock *clock, int64_t at)
     return true;
 }
 
-/* ---- faults and the trace ------------------------------------------------------------------- */
+/* ---- faults and the trace -------------------------------------------------------------------- */
 
 void fake_fail(struct fake_clock *clock, struct fake_fault fault)
 {
@@ -170,7 +170,7 @@ unsigned fake_count(const struct fake_clock *clock, const char *call)
     return count;
 }
 
-/* ---- the clock ------------------------------------------------------------------------------ */
+/* ---- the clock ------------------------------------------------------------------------------- */
 
 struct wait {
     struct fake_operation operation; /* first */

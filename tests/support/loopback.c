@@ -413,8 +413,7 @@ void loopback_drop(struct loopback *server, bool reset)
 {
     struct peer *peer;
 
-    LIST_FOREACH(peer, &server->peers, link)
-    {
+    LIST_FOREACH (peer, &server->peers, link) {
         peer_close(peer, reset);
     }
 }

@@ -72,7 +72,7 @@ struct world *world_free(struct world *world)
     return NULL;
 }
 
-/* ---- the agent's life ----------------------------------------------------------------------- */
+/* ---- the agent's life ------------------------------------------------------------------------ */
 
 static void on_ready(const struct failure *failure, void *context)
 {
@@ -155,7 +155,7 @@ void world_bury(struct world *world)
     world->clock.is_dead = false;
 }
 
-/* ---- requests ------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void on_answer(int status, struct text json, void *context)
 {
@@ -248,7 +248,7 @@ int world_apply(struct world *world, const char *plan_id, struct world_answer *a
     return world_call(world, answer, "POST", path, "dev", body);
 }
 
-/* ---- looking at what is stored -------------------------------------------------------------- */
+/* ---- looking at what is stored --------------------------------------------------------------- */
 
 const char *json_string_in(const json_t *json, const char *path)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the server ---- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 static char *header_of(const struct server_request *request, const char *name)
 {
@@ -87,7 +87,7 @@ void desk_answer(struct desk *desk, const char *where, int status, const char *b
     answer->header = header ? strdup(header) : NULL;
 }
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void on_guard(uv_timer_t *timer)
 {
@@ -163,7 +163,7 @@ void desk_run(struct desk *desk, uint64_t ms)
         uv_run(&desk->loop, UV_RUN_ONCE);
 }
 
-/* ---- what was asked ---- */
+/* ---- what was asked -------------------------------------------------------------------------- */
 
 static bool begins(const struct desk_request *request, const char *line)
 {

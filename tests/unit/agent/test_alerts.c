@@ -88,7 +88,7 @@ static struct alert_sink *alertmanager_at(const char *path)
     return sink;
 }
 
-/* ---- names ---- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 TEST(every_event_has_its_word)
 {
@@ -100,7 +100,7 @@ TEST(every_event_has_its_word)
     assert_string_equal(alert_event_name(ALERT_EVENTS), "unknown");
 }
 
-/* ---- signature ---- */
+/* ---- signature ------------------------------------------------------------------------------- */
 
 static void check_vector(const char *written)
 {
@@ -141,7 +141,7 @@ TEST(a_signing_secret_that_is_not_base64_is_refused_without_showing_it)
     }
 }
 
-/* ---- webhook ---- */
+/* ---- webhook --------------------------------------------------------------------------------- */
 
 TEST(a_webhook_gets_the_body_as_it_is_signed_with_the_time_of_the_attempt)
 {
@@ -327,7 +327,7 @@ TEST(a_receiver_nobody_runs_is_a_temporary_failure)
     desk_close(&desk);
 }
 
-/* ---- Alertmanager ---- */
+/* ---- Alertmanager ---------------------------------------------------------------------------- */
 
 static json_t *posted(enum alert_event event, int64_t now)
 {

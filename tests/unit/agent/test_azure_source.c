@@ -16,7 +16,7 @@
     "{\"location\":\"x\",\"properties\":{\"authMode\":\"" mode                                     \
     "\",\"provisioningState\":\"Succeeded\",\"scoringUri\":\"{origin}/score\"}}"
 
-/* ---- scene ---- */
+/* ---- scene ----------------------------------------------------------------------------------- */
 
 /* The loop's clock, whose hands a test may move. */
 struct moved_clock {
@@ -192,7 +192,7 @@ static struct outcome probe(const char *key)
     return outcome;
 }
 
-/* ---- list ---- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 TEST(a_source_names_its_kind_and_slots)
 {
@@ -357,7 +357,7 @@ TEST(an_answer_from_memory_can_be_canceled)
     close_source();
 }
 
-/* ---- regenerate ---- */
+/* ---- regenerate ------------------------------------------------------------------------------ */
 
 static struct outcome regenerate(void)
 {
@@ -404,7 +404,7 @@ TEST(a_refused_regeneration_says_so)
     close_source();
 }
 
-/* ---- who ---- */
+/* ---- who ------------------------------------------------------------------------------------- */
 
 #define EVENT                                                                                      \
     "{\"value\":[{\"caller\":\"ana@example.org\",\"operationName\":{\"value\":"                    \
@@ -437,7 +437,7 @@ TEST(who_regenerated_comes_with_place_and_time)
     close_source();
 }
 
-/* ---- probe ---- */
+/* ---- probe ----------------------------------------------------------------------------------- */
 
 TEST(a_probe_says_what_a_caller_with_this_key_sees)
 {

@@ -32,10 +32,10 @@ static bool is_valid_object(const json_t *schema, const json_t *value)
     const char *name;
     size_t i;
 
-    json_array_foreach(json_object_get(schema, "required"), i,
-                       word) if (!json_object_get(value, json_string_value(word))) return false;
-    json_object_foreach((json_t *)(uintptr_t)value, name, member)
-    {
+    json_array_foreach (json_object_get(schema, "required"), i, word)
+        if (!json_object_get(value, json_string_value(word)))
+            return false;
+    json_object_foreach ((json_t *)(uintptr_t)value, name, member) {
         const json_t *property = json_object_get(properties, name);
 
         if (property ? !is_valid(property, member)
@@ -50,7 +50,8 @@ static size_t count_valid(const json_t *schemas, const json_t *value)
     const json_t *schema;
     size_t i, count = 0;
 
-    json_array_foreach(schemas, i, schema) count += is_valid(schema, value);
+    json_array_foreach (schemas, i, schema)
+        count += is_valid(schema, value);
     return count;
 }
 
@@ -70,7 +71,9 @@ static bool is_valid(const json_t *schema, const json_t *value)
     if ((part = json_object_get(schema, "const")) && !json_equal(part, value))
         return false;
     if ((part = json_object_get(schema, "enum"))) {
-        json_array_foreach(part, i, item) if (json_equal(item, value)) return true;
+        json_array_foreach (part, i, item)
+            if (json_equal(item, value))
+                return true;
         return false;
     }
     if ((part = json_object_get(schema, "minimum")) &&
@@ -83,7 +86,9 @@ static bool is_valid(const json_t *schema, const json_t *value)
         json_array_size(value) < (size_t)json_integer_value(part))
         return false;
     if ((part = json_object_get(schema, "items")))
-        json_array_foreach(value, i, item) if (!is_valid(part, item)) return false;
+        json_array_foreach (value, i, item)
+            if (!is_valid(part, item))
+                return false;
     if ((part = json_object_get(schema, "oneOf")) && count_valid(part, value) != 1)
         return false;
     if ((part = json_object_get(schema, "allOf")) &&

@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* ---- scene ---- */
+/* ---- scene ----------------------------------------------------------------------------------- */
 
 /* Keeps one request and answers it when told to. */
 struct fake_api {
@@ -167,7 +167,7 @@ static struct outcome ask(const char *method, const char *where, const char *bod
     return outcome;
 }
 
-/* ---- requests ---- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 TEST(a_request_arrives_as_it_was_made_with_the_name_of_who_made_it)
 {
@@ -305,7 +305,7 @@ TEST(a_path_with_a_broken_escape_or_a_control_character_is_refused)
     close_scene();
 }
 
-/* ---- listening ---- */
+/* ---- listening ------------------------------------------------------------------------------- */
 
 TEST(only_unix_sockets_are_listened_on)
 {
@@ -337,7 +337,7 @@ TEST(the_socket_is_for_its_owner_only_and_a_second_daemon_is_refused)
     close_scene();
 }
 
-/* ---- nobody there ---- */
+/* ---- nobody there ---------------------------------------------------------------------------- */
 
 TEST(a_missing_daemon_is_named_with_its_socket)
 {

@@ -376,7 +376,7 @@ TEST(without_approvers_every_token_is_refused)
     buffer_clear(&token);
 }
 
-/* ---- signing ------------------------------------------------------------------------------- */
+/* ---- signing --------------------------------------------------------------------------------- */
 
 static bool sign(const char *file, uint64_t life_ms, struct buffer *token, struct failure *why)
 {
@@ -418,7 +418,7 @@ TEST(what_makes_no_sense_is_not_signed)
     assert_int_equal(token.size, 0);
 }
 
-/* ---- ids ----------------------------------------------------------------------------------- */
+/* ---- ids ------------------------------------------------------------------------------------- */
 
 TEST(a_digest_is_sha256_in_hex)
 {
@@ -444,7 +444,7 @@ TEST(a_guid_is_random_and_says_that_it_is)
     assert_non_null(strchr("89ab", first[19]));
 }
 
-/* ---- the group ----------------------------------------------------------------------------- */
+/* ---- the group ------------------------------------------------------------------------------- */
 
 static EVP_PKEY *make_approver(struct approver *approver, char *path, size_t size)
 {

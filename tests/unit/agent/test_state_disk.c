@@ -47,7 +47,7 @@ static void run_sql(const char *path, const char *sql)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-/* ---- opening ------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 TEST(a_missing_directory_is_named_with_the_command_that_makes_it)
 {
@@ -156,7 +156,7 @@ TEST(a_file_that_may_only_be_read_is_refused)
     place_remove(&place);
 }
 
-/* ---- while it runs ------------------------------------------------------------------------- */
+/* ---- while it runs --------------------------------------------------------------------------- */
 
 static void limit_files(rlim_t size)
 {

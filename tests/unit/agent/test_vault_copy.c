@@ -26,7 +26,7 @@ static struct fingerprinter *fingerprinter;
 static struct secret_copy *copy;
 static bool is_closed;
 
-/* ---- scene ---- */
+/* ---- scene ----------------------------------------------------------------------------------- */
 
 static void told(struct outcome *outcome, const void *success, const struct failure *failure)
 {
@@ -169,7 +169,7 @@ static struct outcome read_it(bool decisive)
     return outcome;
 }
 
-/* ---- what is read ---- */
+/* ---- what is read ---------------------------------------------------------------------------- */
 
 TEST(the_value_travels_once_per_version)
 {
@@ -291,7 +291,7 @@ TEST(a_failure_is_no_fact_and_forgets_nothing)
     close_scene();
 }
 
-/* ---- replicas ---- */
+/* ---- replicas -------------------------------------------------------------------------------- */
 
 static void assert_stale(bool decisive)
 {
@@ -346,7 +346,7 @@ TEST(metadata_and_value_of_two_versions_are_asked_for_again_then_refused)
     close_scene();
 }
 
-/* ---- KV version 1 ---- */
+/* ---- KV version 1 ---------------------------------------------------------------------------- */
 
 TEST(kv_1_has_no_versions_so_the_value_is_read_each_time)
 {
@@ -365,7 +365,7 @@ TEST(kv_1_has_no_versions_so_the_value_is_read_each_time)
     close_scene();
 }
 
-/* ---- write ---- */
+/* ---- write ----------------------------------------------------------------------------------- */
 
 TEST(a_write_rests_on_the_version_that_was_seen_and_older_ones_are_stale_from_then_on)
 {
@@ -401,7 +401,7 @@ TEST(a_write_rests_on_the_version_that_was_seen_and_older_ones_are_stale_from_th
     close_scene();
 }
 
-/* ---- rights ---- */
+/* ---- rights ---------------------------------------------------------------------------------- */
 
 static struct outcome rights_are(const char *data, const char *metadata)
 {
@@ -456,7 +456,7 @@ TEST(kv_1_cannot_be_written_safely)
     close_scene();
 }
 
-/* ---- several at once, canceled, closed ---- */
+/* ---- several at once, canceled, closed ------------------------------------------------------- */
 
 TEST(several_reads_at_once_each_get_their_answer)
 {

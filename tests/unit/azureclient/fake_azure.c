@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the server ---- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 static char *copy_header(const struct server_request *request, const char *name)
 {
@@ -105,7 +105,7 @@ static void on_call(struct server_call *call, const struct server_request *reque
         fake->hung[fake->hung_count++] = call;
 }
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void on_guard(uv_timer_t *timer)
 {
@@ -221,7 +221,7 @@ const struct fake_request *fake_last(const struct fake *fake, const char *where)
     return NULL;
 }
 
-/* ---- operations ---- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static void note(struct fake *fake, const struct failure *failure)
 {
@@ -347,7 +347,7 @@ void fake_score(struct fake *fake, const char *path, const char *key, uint32_t d
     secret_free(secret);
 }
 
-/* ---- outcomes ---- */
+/* ---- outcomes -------------------------------------------------------------------------------- */
 
 void fake_assert_failed(const struct fake *fake, enum failure_kind kind, const char *words[])
 {

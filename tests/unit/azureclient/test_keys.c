@@ -11,7 +11,7 @@
 
 static struct fake fake;
 
-/* ---- list ---- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 TEST(keys_are_listed_by_a_post_without_a_body)
 {
@@ -129,7 +129,7 @@ TEST(an_id_that_is_none_is_refused_and_nothing_is_sent)
     fake_close(&fake);
 }
 
-/* ---- cancel ---- */
+/* ---- cancel ---------------------------------------------------------------------------------- */
 
 TEST(a_call_in_flight_can_be_canceled)
 {
@@ -148,7 +148,7 @@ TEST(a_call_in_flight_can_be_canceled)
     fake_close(&fake);
 }
 
-/* ---- get ---- */
+/* ---- get ------------------------------------------------------------------------------------- */
 
 TEST(an_endpoint_tells_where_and_how_it_is_called)
 {

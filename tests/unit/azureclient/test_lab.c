@@ -38,7 +38,7 @@ static const struct azure_key_kind *kind(void)
     return azure_key_kind_named(TEXT("azureml-online-endpoint"));
 }
 
-/* ---- the lab ---- */
+/* ---- the lab --------------------------------------------------------------------------------- */
 
 static void start_lab(void)
 {
@@ -89,7 +89,7 @@ static void read_about(void)
     assert_non_null(it.id);
 }
 
-/* ---- waiting ---- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 static void on_guard(uv_timer_t *timer)
 {
@@ -171,7 +171,7 @@ static void on_closed(void *context)
     it.is_done = true;
 }
 
-/* ---- a client for each case ---- */
+/* ---- a client for each case ------------------------------------------------------------------ */
 
 static void open_client(struct azure_credential credential)
 {
@@ -226,7 +226,7 @@ static void get_endpoint(void)
     assert_ok();
 }
 
-/* ---- cases ---- */
+/* ---- cases ----------------------------------------------------------------------------------- */
 
 TEST(three_ways_of_signing_in_list_the_same_keys)
 {

@@ -22,7 +22,7 @@ static unsigned posts(void)
     return fake_count(&fake, POST);
 }
 
-/* ---- well ---- */
+/* ---- well ------------------------------------------------------------------------------------ */
 
 TEST(a_plain_200_or_204_is_the_end)
 {
@@ -123,7 +123,7 @@ TEST(a_look_that_meets_401_takes_a_fresh_token)
     fake_close(&fake);
 }
 
-/* ---- at most once ---- */
+/* ---- at most once ---------------------------------------------------------------------------- */
 
 TEST(a_429_is_sent_again_with_the_same_request_id)
 {
@@ -232,7 +232,7 @@ TEST(without_a_token_nothing_is_regenerated)
     fake_close(&fake);
 }
 
-/* ---- following ---- */
+/* ---- following ------------------------------------------------------------------------------- */
 
 TEST(an_operation_elsewhere_is_refused_and_no_token_goes_there)
 {

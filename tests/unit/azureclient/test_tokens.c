@@ -93,7 +93,7 @@ static void close_all(void)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- methods ---- */
+/* ---- methods --------------------------------------------------------------------------------- */
 
 TEST(a_client_secret_goes_encoded_in_the_form_and_nowhere_else)
 {
@@ -242,7 +242,7 @@ TEST(default_chooses_secret_then_token_file_then_managed_identity)
     close_all();
 }
 
-/* ---- cache ---- */
+/* ---- cache ----------------------------------------------------------------------------------- */
 
 TEST(fifty_waiters_share_one_token_request)
 {
@@ -442,7 +442,7 @@ TEST(waiting_for_a_token_ends_with_the_deadline)
     fake_close(&fake);
 }
 
-/* ---- life ---- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 TEST(closing_ends_all_with_canceled_before_closed_runs)
 {

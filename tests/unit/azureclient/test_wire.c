@@ -9,7 +9,7 @@
 
 #define NOW INT64_C(1700000000000)
 
-/* ---- tokens ---- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 static bool parse_token(const char *body, struct wire_token *ret, struct failure *why)
 {
@@ -146,7 +146,7 @@ TEST(a_token_error_that_is_no_json_is_told_apart)
     assert_token_failure(302, "", FAILURE_PROTOCOL, "HTTP 302");
 }
 
-/* ---- ARM errors ---- */
+/* ---- ARM errors ------------------------------------------------------------------------------ */
 
 static void assert_arm(int status, const char *body, enum failure_kind kind, const char *text)
 {
@@ -215,7 +215,7 @@ TEST(a_secret_across_the_cut_of_a_long_message_is_hidden_whole)
     }
 }
 
-/* ---- keys ---- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static bool parse_keys(const char *body, char out[2][32], struct failure *why)
 {
@@ -276,7 +276,7 @@ TEST(a_null_empty_missing_or_strange_key_is_refused_without_showing_one)
     }
 }
 
-/* ---- operations ---- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static enum wire_state state_of(const char *body, struct failure *why)
 {
@@ -319,7 +319,7 @@ TEST(an_operation_without_a_status_is_not_believed)
     assert_false(wire_operation(TEXT(""), NULL, &state, NULL));
 }
 
-/* ---- addresses ---- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 TEST(only_the_very_same_origin_may_be_followed)
 {
@@ -339,7 +339,7 @@ TEST(only_the_very_same_origin_may_be_followed)
     assert_null(wire_target_on(arm, TEXT("https://management.azure.com/a#b")).start);
 }
 
-/* ---- ids ---- */
+/* ---- ids ------------------------------------------------------------------------------------- */
 
 #define SUB "00000000-1111-2222-3333-444444444444"
 #define ID                                                                                         \

@@ -120,8 +120,7 @@ TEST(an_approval_is_good_for_one_use)
     refuses(approval, NOW, "used before");
 }
 
-/* ---- counting
- * -------------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static size_t count_of(const struct approval *approvals, size_t count, struct text plan_id,
                        struct text requester)

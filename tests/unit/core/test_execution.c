@@ -232,8 +232,7 @@ TEST(steps_have_words_that_lead_back)
     assert_false(execution_step_parse(TEXT("regenerate"), &parsed));
 }
 
-/* ---- sending again
- * --------------------------------------------------------------------------------- */
+/* ---- sending again --------------------------------------------------------------------------- */
 
 #define JOURNALED  INT64_C(5000)
 #define AFTER      UINT64_C(1000)

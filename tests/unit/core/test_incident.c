@@ -92,8 +92,7 @@ TEST(names_lead_back_to_their_states)
     assert_false(incident_state_parse(TEXT("closed"), &parsed));
 }
 
-/* ---- the page
- * -------------------------------------------------------------------------------------- */
+/* ---- the page -------------------------------------------------------------------------------- */
 
 #define FENCE_OPEN "```mermaid\n"
 #define FENCE_END  "```\n"

@@ -37,8 +37,7 @@ static struct plan planned(enum plan_action action, struct source_fact source,
     return plan;
 }
 
-/* ---- canonical form
- * -------------------------------------------------------------------------------- */
+/* ---- canonical form -------------------------------------------------------------------------- */
 
 static void is_written(const struct plan *plan, const char *expected)
 {
@@ -143,8 +142,7 @@ TEST(a_plan_that_is_no_text_or_does_not_fit_has_no_canonical_form)
     buffer_clear(&out);
 }
 
-/* ---- from facts
- * ------------------------------------------------------------------------------------ */
+/* ---- from facts ------------------------------------------------------------------------------ */
 
 TEST(a_stale_copy_gets_the_first_slot_written_back)
 {
@@ -315,8 +313,7 @@ TEST(a_restore_is_not_planned_yet)
     cannot_plan(PLAN_RESTORE, source_of(1, 2), copy_of(3), ANY_SLOT, "cannot plan a restore");
 }
 
-/* ---- still true?
- * ----------------------------------------------------------------------------------- */
+/* ---- still true? ----------------------------------------------------------------------------- */
 
 static void is_current(const struct plan *plan, struct source_fact source, struct copy_fact copy)
 {

@@ -98,8 +98,7 @@ TEST(only_a_match_is_in_sync)
                                                                                               : 0);
 }
 
-/* ---- sentences
- * ------------------------------------------------------------------------------------- */
+/* ---- sentences ------------------------------------------------------------------------------- */
 
 static void explains(struct source_fact source, struct copy_fact copy, int pinned,
                      const char *expected)

@@ -215,8 +215,7 @@ TEST(sight_that_returns_on_drift_ends_blindness_and_suspects)
            {410, STALE, INCIDENT_SUSPECTED, SOON, BLIND_ENDS});
 }
 
-/* ---- repairs
- * --------------------------------------------------------------------------------------- */
+/* ---- repairs --------------------------------------------------------------------------------- */
 
 static void repair(struct watch *watch, enum incident_event event, int64_t now,
                    enum incident_state state, unsigned actions)

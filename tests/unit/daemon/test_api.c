@@ -148,8 +148,7 @@ TEST(a_watcher_without_a_store_still_alerts)
     world_free(world);
 }
 
-/* ---- objects by the beginning of their id -------------------------------------------------------
- */
+/* ---- objects by the beginning of their id ---------------------------------------------------- */
 
 TEST(incidents_and_plans_are_shown_by_the_beginning_of_their_id_with_their_timeline)
 {
@@ -236,8 +235,7 @@ TEST(a_beginning_that_fits_several_ids_is_refused)
     world_free(world);
 }
 
-/* ---- damage ------------------------------------------------------------------------------------
- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 TEST(a_plan_that_was_changed_in_the_store_is_not_believed)
 {
@@ -264,8 +262,7 @@ TEST(a_plan_that_was_changed_in_the_store_is_not_believed)
     world_free(world);
 }
 
-/* ---- canceling ---------------------------------------------------------------------------------
- */
+/* ---- canceling ------------------------------------------------------------------------------- */
 
 TEST(canceling_a_request_stops_the_waiting_and_not_the_execution)
 {

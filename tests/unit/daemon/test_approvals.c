@@ -36,8 +36,7 @@ static int apply(struct world *world, const char *id, const char *body, struct w
     return world_call(world, answer, "POST", path, "dev", body);
 }
 
-/* ---- refusals ----------------------------------------------------------------------------------
- */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 static const struct refusal {
     const char *plan; /* NULL: the right one */
@@ -132,8 +131,7 @@ TEST(without_approvers_nothing_is_written)
     world_free(world);
 }
 
-/* ---- counting ----------------------------------------------------------------------------------
- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 TEST(two_required_are_two_people)
 {
@@ -297,8 +295,7 @@ TEST(who_waits_for_approvals_hears_that_the_plan_has_ended)
     world_free(world);
 }
 
-/* ---- plans -------------------------------------------------------------------------------------
- */
+/* ---- plans ----------------------------------------------------------------------------------- */
 
 TEST(the_same_plan_is_not_made_twice)
 {

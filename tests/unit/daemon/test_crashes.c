@@ -209,7 +209,7 @@ TEST(a_rotation_closed_anywhere_goes_on_with_the_same_command)
     survive_all(&rotation, BY_ASKING_AGAIN, CLOSED, 0);
 }
 
-/* ---- more than one ------------------------------------------------------------------------ */
+/* ---- more than one --------------------------------------------------------------------------- */
 
 static void plan_for(struct world *world, const char *binding, char id[PLAN_ID_SIZE])
 {
@@ -258,7 +258,7 @@ TEST(every_interrupted_plan_goes_on_after_a_restart)
     world_free(world);
 }
 
-/* ---- incidents ------------------------------------------------------------------------------ */
+/* ---- incidents ------------------------------------------------------------------------------- */
 
 /* Drift, its alert, somebody's repair, the resolved alert: as much of it as is left to live
  * through. */

@@ -127,8 +127,7 @@ TEST(whatever_fails_in_a_rotation_nothing_is_regenerated_twice)
     survive_faults("rotate", calls);
 }
 
-/* ---- particular ones --------------------------------------------------------------------------
- */
+/* ---- particular ones ------------------------------------------------------------------------- */
 
 struct expectation {
     const char *action;
@@ -347,8 +346,7 @@ TEST(a_slot_that_somebody_wrote_into_the_copy_meanwhile_is_not_regenerated)
     }
 }
 
-/* ---- the world moves on -----------------------------------------------------------------------
- */
+/* ---- the world moves on ---------------------------------------------------------------------- */
 
 /* Steps until `line` was begun. */
 static void run_to(struct world *world, const char *line)

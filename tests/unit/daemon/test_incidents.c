@@ -137,8 +137,7 @@ TEST(an_open_incident_is_repeated_and_only_the_forgetful_are_reminded)
     world_free(world);
 }
 
-/* ---- what cannot be read -----------------------------------------------------------------------
- */
+/* ---- what cannot be read --------------------------------------------------------------------- */
 
 TEST(what_cannot_be_read_is_neither_drift_nor_health_and_told_after_its_own_delay)
 {
@@ -226,8 +225,7 @@ TEST(a_read_that_cannot_see_while_an_alert_is_prepared_does_not_change_what_it_t
     world_free(world);
 }
 
-/* ---- the culprit -------------------------------------------------------------------------------
- */
+/* ---- the culprit ----------------------------------------------------------------------------- */
 
 static void expect_culprit_later(struct world *world)
 {
@@ -278,8 +276,7 @@ TEST(questions_that_are_not_answered_delay_an_alert_by_seconds_only)
     world_free(world);
 }
 
-/* ---- the outbox --------------------------------------------------------------------------------
- */
+/* ---- the outbox ------------------------------------------------------------------------------ */
 
 TEST(alerts_of_an_incident_arrive_in_order_however_often_they_are_tried)
 {
@@ -356,8 +353,7 @@ TEST(an_alert_is_stored_before_it_is_tried)
     world_free(world);
 }
 
-/* ---- a disk that is full -----------------------------------------------------------------------
- */
+/* ---- a disk that is full --------------------------------------------------------------------- */
 
 static bool is_writable(struct world *world)
 {

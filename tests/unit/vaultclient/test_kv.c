@@ -21,8 +21,7 @@ static struct vault_outcome write_a(struct scene *scene, uint32_t after)
                            &(struct vault_version){.version = after});
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 TEST(requests_carry_token_namespace_and_mark)
 {
@@ -206,8 +205,7 @@ TEST(settings_that_make_no_sense_are_refused)
     scene_close(scene);
 }
 
-/* ---- answers nobody should believe
- * ---------------------------------------------------------------- */
+/* ---- answers nobody should believe ----------------------------------------------------------- */
 
 static void expect_read(const struct loopback_step *step, enum failure_kind kind, const char *part)
 {
@@ -321,8 +319,7 @@ TEST(one_redirect_below_the_same_address_is_followed)
     scene_close(scene);
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 TEST(a_write_sends_the_neighbours_as_they_came)
 {
@@ -472,8 +469,7 @@ TEST(a_value_that_json_cannot_carry_is_refused_at_once)
     scene_close(scene);
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 TEST(an_operation_can_be_canceled_at_every_step)
 {

@@ -201,8 +201,7 @@ TEST(a_server_that_kills_every_token_at_once_is_not_hammered)
     scene_close(scene);
 }
 
-/* ---- the end
- * -------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 TEST(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed)
 {
@@ -222,8 +221,7 @@ TEST(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed)
     scene_close(scene);
 }
 
-/* ---- wrapped secret ids
- * --------------------------------------------------------------------------- */
+/* ---- wrapped secret ids ---------------------------------------------------------------------- */
 
 static struct scene *scene_with_wrapped(const char *wrapping_token)
 {

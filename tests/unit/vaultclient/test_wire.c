@@ -46,8 +46,7 @@ TEST(keys_are_checked_before_they_are_sent)
     assert_false(vault_wire_check_key(key_of("", "a"), &why));
 }
 
-/* ---- errors
- * --------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 TEST(every_status_has_its_kind)
 {
@@ -129,8 +128,7 @@ TEST(only_some_failures_leave_a_write_open)
         vault_wire_is_ambiguous(503, TEXT("{\"errors\":[\"no active Vault instance found\"]}")));
 }
 
-/* ---- KV
- * ------------------------------------------------------------------------------------------- */
+/* ---- KV -------------------------------------------------------------------------------------- */
 
 static void expect_mount(const char *body, int kv, const char *part)
 {
@@ -305,8 +303,7 @@ TEST(rights_are_read_for_exactly_the_paths_asked_about)
     assert_int_equal(why.kind, FAILURE_PROTOCOL);
 }
 
-/* ---- log-in
- * --------------------------------------------------------------------------------------- */
+/* ---- log-in ---------------------------------------------------------------------------------- */
 
 TEST(only_a_200_with_a_lease_is_a_renewal)
 {
