@@ -162,12 +162,12 @@ struct operation *azure_find_request(struct azure_client *client, struct text re
 /* ---- what callers see ------------------------------------------------------------------------ */
 
 enum azure_score_result {
-    AZURE_SCORE_OK, /* 2xx                                                                    */
+    AZURE_SCORE_OK,                       /* 2xx */
     AZURE_SCORE_KEY_REFUSED,              /* 401 with key_auth_access_denied, 403 with
                                              key_auth_bad_header_forbidden */
     AZURE_SCORE_KEY_ACCEPTED_CALL_FAILED, /* 400 404 408 413 415 422 424 429: got past the key check
                                            */
-    AZURE_SCORE_UNDECIDED,                /* any other answer: says nothing of the key                */
+    AZURE_SCORE_UNDECIDED,                /* any other answer: says nothing of the key */
 };
 struct azure_score {
     enum azure_score_result result;

@@ -14,21 +14,21 @@
 
 enum failure_kind {
     FAILURE_NONE,
-    FAILURE_CANCELED,  /* by us                                                          */
-    FAILURE_TIMEOUT,   /* no answer in time                                              */
-    FAILURE_NETWORK,   /* no connection, TLS refused, or broken off                      */
-    FAILURE_THROTTLED, /* asked to slow down; see retry_after_ms                         */
-    FAILURE_DENIED,    /* 401, 403: the other side knows us not, or not enough           */
+    FAILURE_CANCELED,  /* by us */
+    FAILURE_TIMEOUT,   /* no answer in time */
+    FAILURE_NETWORK,   /* no connection, TLS refused, or broken off */
+    FAILURE_THROTTLED, /* asked to slow down; see retry_after_ms */
+    FAILURE_DENIED,    /* 401, 403: the other side knows us not, or not enough */
     FAILURE_NOT_FOUND,
-    FAILURE_DELETED,   /* there is such a thing, but its current version was deleted     */
-    FAILURE_DESTROYED, /* the same, and it cannot come back                              */
-    FAILURE_CONFLICT,  /* the other side has moved on: CAS mismatch, 409                 */
-    FAILURE_AMBIGUOUS, /* a change may or may not have happened; look before you repeat  */
-    FAILURE_REMOTE,    /* the other side failed or is not ready: 5xx, sealed             */
-    FAILURE_PROTOCOL,  /* an answer we refuse to believe                                 */
-    FAILURE_TOO_LARGE, /* an answer over its cap                                         */
-    FAILURE_INVALID,   /* what we were asked to do makes no sense as it stands           */
-    FAILURE_INTERNAL,  /* out of memory, disk, or a fault of our own                     */
+    FAILURE_DELETED,   /* there is such a thing, but its current version was deleted */
+    FAILURE_DESTROYED, /* the same, and it cannot come back */
+    FAILURE_CONFLICT,  /* the other side has moved on: CAS mismatch, 409 */
+    FAILURE_AMBIGUOUS, /* a change may or may not have happened; look before you repeat */
+    FAILURE_REMOTE,    /* the other side failed or is not ready: 5xx, sealed */
+    FAILURE_PROTOCOL,  /* an answer we refuse to believe */
+    FAILURE_TOO_LARGE, /* an answer over its cap */
+    FAILURE_INVALID,   /* what we were asked to do makes no sense as it stands */
+    FAILURE_INTERNAL,  /* out of memory, disk, or a fault of our own */
     FAILURE_KINDS
 };
 

@@ -80,10 +80,10 @@ bool request_only_reads(const struct request *request);
 
 enum exchange_state {
     EXCHANGE_NEW,
-    EXCHANGE_WAITING, /* in a lane                                    */
-    EXCHANGE_RUNNING, /* libcurl has it                               */
-    EXCHANGE_PAUSED,  /* until its timer says to try again            */
-    EXCHANGE_ENDED,   /* in http->ended, to be settled                */
+    EXCHANGE_WAITING, /* in a lane */
+    EXCHANGE_RUNNING, /* libcurl has it */
+    EXCHANGE_PAUSED,  /* until its timer says to try again */
+    EXCHANGE_ENDED,   /* in http->ended, to be settled */
     EXCHANGE_TOLD,    /* `done` runs or ran; only its timer is closing */
 };
 

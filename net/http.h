@@ -71,11 +71,11 @@ void upstream_load(const struct upstream *upstream, unsigned *in_flight, unsigne
 /* ---- one request ----------------------------------------------------------------------------- */
 
 enum http_retry {
-    HTTP_RETRY_NEVER,  /* one try, whatever happens  */
+    HTTP_RETRY_NEVER,  /* one try, whatever happens */
     HTTP_RETRY_UNSENT, /* again only where the server cannot have acted: no connection was made, or
                           it answered 429, or 503 with Retry-After */
     HTTP_RETRY_SAFE,   /* idempotent: also after lost connections, time-outs of one try, 500 502 503
-                          504   408 429   */
+                          504   408 429 */
 };
 
 struct http_header {

@@ -32,9 +32,9 @@ struct multi {
     void *context;
     int epoll;           /* the set of sockets libcurl asked us to watch */
     uv_poll_t sockets;   /* that set */
-    uv_timer_t timer;    /* libcurl's single timer                              */
-    uv_idle_t kick;      /* the same for "at once": a timer would wait 1 ms     */
-    uv_timer_t watchdog; /* libcurl before 8.11.1 can forget to set its timer   */
+    uv_timer_t timer;    /* libcurl's single timer */
+    uv_idle_t kick;      /* the same for "at once": a timer would wait 1 ms */
+    uv_timer_t watchdog; /* libcurl before 8.11.1 can forget to set its timer */
     long max_host_connections, max_connections;
     unsigned open_handles;
     unsigned transfers;

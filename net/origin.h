@@ -10,11 +10,11 @@
 #include <stdbool.h>
 
 struct origin {
-    char *scheme;    /* "http" or "https"                                */
-    char *host;      /* lower case; an IPv6 address keeps its brackets   */
-    char *port;      /* always there                                     */
-    char *base_path; /* "" or "/base/path", no slash at the end          */
-    char *query;     /* only from origin_resolve(); "" or "a=b"          */
+    char *scheme;    /* "http" or "https" */
+    char *host;      /* lower case; an IPv6 address keeps its brackets */
+    char *port;      /* always there */
+    char *base_path; /* "" or "/base/path", no slash at the end */
+    char *query;     /* only from origin_resolve(); "" or "a=b" */
 };
 
 /* An upstream's origin: no user, no query, no fragment. */

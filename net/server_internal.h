@@ -34,12 +34,12 @@ union server_stream {
 };
 
 enum connection_state {
-    CONNECTION_IDLE,      /* between requests                                      */
-    CONNECTION_HEAD,      /* a request line or headers are awaited                 */
-    CONNECTION_BODY,      /* headers are complete                                  */
-    CONNECTION_ANSWERING, /* the owner has the call                                */
-    CONNECTION_SENDING,   /* the answer is being written                           */
-    CONNECTION_DRAINING,  /* all is said; waits a moment for the peer to close     */
+    CONNECTION_IDLE,      /* between requests */
+    CONNECTION_HEAD,      /* a request line or headers are awaited */
+    CONNECTION_BODY,      /* headers are complete */
+    CONNECTION_ANSWERING, /* the owner has the call */
+    CONNECTION_SENDING,   /* the answer is being written */
+    CONNECTION_DRAINING,  /* all is said; waits a moment for the peer to close */
     CONNECTION_CLOSED     /* handles are being closed; nothing may happen any more */
 };
 
@@ -58,8 +58,8 @@ struct connection {
     bool is_spare;
     enum connection_state state;
     bool is_reading;
-    bool is_ended;            /* the peer has closed its side                    */
-    bool keep_alive;          /* after the current request                       */
+    bool is_ended;            /* the peer has closed its side */
+    bool keep_alive;          /* after the current request */
     struct server_call *call; /* not yet answered */
 
     SSL *ssl; /* NULL: plain */
@@ -72,8 +72,8 @@ struct connection {
 
     llhttp_t parser;
     int refusal;        /* the status a parser callback has chosen; 0: 400 */
-    size_t head_budget; /* raw bytes the head may still take               */
-    struct buffer head; /* target, then names and values                   */
+    size_t head_budget; /* raw bytes the head may still take */
+    struct buffer head; /* target, then names and values */
     size_t target_size;
     struct header_span current; /* the header being read */
     struct header_span headers[CONNECTION_MAX_HEADERS];

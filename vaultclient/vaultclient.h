@@ -43,9 +43,9 @@ struct vault_client;
 /* ---- settings -------------------------------------------------------------------------------- */
 
 enum vault_auth_method {
-    VAULT_AUTH_TOKEN,      /* `token`: given to us, so never revoked by us                       */
-    VAULT_AUTH_TOKEN_FILE, /* `token_file`: read at each login, and again when it was replaced   */
-    VAULT_AUTH_APPROLE,    /* `role_id` and `secret_id`                                          */
+    VAULT_AUTH_TOKEN,      /* `token`: given to us, so never revoked by us */
+    VAULT_AUTH_TOKEN_FILE, /* `token_file`: read at each login, and again when it was replaced */
+    VAULT_AUTH_APPROLE,    /* `role_id` and `secret_id` */
 };
 
 /* A value or the file that holds it (read when needed; one trailing newline is dropped). */

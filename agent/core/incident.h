@@ -13,17 +13,17 @@
 
 enum incident_state {
     INCIDENT_HEALTHY,
-    INCIDENT_SUSPECTED,   /* one read says so; being confirmed                       */
-    INCIDENT_OPEN,        /* confirmed; alert is firing                              */
-    INCIDENT_REPAIRING,   /* a plan is being executed                                */
-    INCIDENT_RECOVERING,  /* in sync again; being confirmed before it is resolved    */
-    INCIDENT_NEEDS_HUMAN, /* a repair failed half-way                                */
+    INCIDENT_SUSPECTED,   /* one read says so; being confirmed */
+    INCIDENT_OPEN,        /* confirmed; alert is firing */
+    INCIDENT_REPAIRING,   /* a plan is being executed */
+    INCIDENT_RECOVERING,  /* in sync again; being confirmed before it is resolved */
+    INCIDENT_NEEDS_HUMAN, /* a repair failed half-way */
     INCIDENT_STATES
 };
 
 enum incident_event {
     EVENT_IN_SYNC,
-    EVENT_IN_SYNC_CONFIRMED, /* `confirm` consecutive reads say so       */
+    EVENT_IN_SYNC_CONFIRMED, /* `confirm` consecutive reads say so */
     EVENT_DRIFT,
     EVENT_DRIFT_CONFIRMED,
     EVENT_UNKNOWN, /* changes nothing here; `blind` handles it */

@@ -16,10 +16,10 @@ const char *plan_action_name(enum plan_action action); /* "write_back" ... */
 must_use bool plan_action_parse(struct text name, enum plan_action *ret);
 
 enum plan_state {
-    PLAN_OPEN,      /* waits for approvals, or for apply                     */
-    PLAN_EXECUTING, /* approvals used; steps are journaled                   */
+    PLAN_OPEN,      /* waits for approvals, or for apply */
+    PLAN_EXECUTING, /* approvals used; steps are journaled */
     PLAN_DONE,
-    PLAN_SUPERSEDED, /* the facts it rests on are no longer true              */
+    PLAN_SUPERSEDED, /* the facts it rests on are no longer true */
     PLAN_EXPIRED,
     PLAN_NEEDS_HUMAN,
     PLAN_STATES

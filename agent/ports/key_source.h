@@ -28,10 +28,10 @@ typedef void source_event_done(const struct source_event *event, const struct fa
                                void *context);
 
 enum probe_result {
-    PROBE_WORKS,     /* a caller with this key is served                          */
-    PROBE_ACCEPTED,  /* the key is accepted, the call failed for another reason   */
-    PROBE_REFUSED,   /* a caller with this key is turned away                     */
-    PROBE_UNDECIDED, /* says nothing of the key                                   */
+    PROBE_WORKS,     /* a caller with this key is served */
+    PROBE_ACCEPTED,  /* the key is accepted, the call failed for another reason */
+    PROBE_REFUSED,   /* a caller with this key is turned away */
+    PROBE_UNDECIDED, /* says nothing of the key */
 };
 struct probe {
     enum probe_result result;

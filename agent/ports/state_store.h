@@ -13,15 +13,15 @@
 #include <stdint.h>
 
 enum record_kind {
-    RECORD_BINDING,    /* id: binding name; fingerprints and watch state last seen  */
-    RECORD_INCIDENT,   /* id: incident id; parent: binding                          */
-    RECORD_TIMELINE,   /* id: given by the store; parent: incident or plan id       */
-    RECORD_PLAN,       /* id: plan id; parent: binding                              */
-    RECORD_APPROVAL,   /* id: token id; parent: plan id                             */
-    RECORD_USED_TOKEN, /* id: token id; parent: plan id                             */
-    RECORD_JOURNAL,    /* id: given by the store; parent: plan id                   */
+    RECORD_BINDING,    /* id: binding name; fingerprints and watch state last seen */
+    RECORD_INCIDENT,   /* id: incident id; parent: binding */
+    RECORD_TIMELINE,   /* id: given by the store; parent: incident or plan id */
+    RECORD_PLAN,       /* id: plan id; parent: binding */
+    RECORD_APPROVAL,   /* id: token id; parent: plan id */
+    RECORD_USED_TOKEN, /* id: token id; parent: plan id */
+    RECORD_JOURNAL,    /* id: given by the store; parent: plan id */
     RECORD_OUTBOX,     /* id: alert id + sink; parent: sink name; not yet delivered */
-    RECORD_AUDIT,      /* id: given by the store; body is chained, see below        */
+    RECORD_AUDIT,      /* id: given by the store; body is chained, see below */
     RECORD_KINDS
 };
 

@@ -15,11 +15,11 @@
 struct loopback;
 
 enum loopback_act {
-    LOOPBACK_ANSWER, /* keeps the connection; the default                   */
-    LOOPBACK_LAST,   /* answers, then closes                                */
-    LOOPBACK_CLOSE,  /* closes without an answer                            */
-    LOOPBACK_RESET,  /* the same with a TCP reset                           */
-    LOOPBACK_HANG,   /* says nothing                                        */
+    LOOPBACK_ANSWER, /* keeps the connection; the default */
+    LOOPBACK_LAST,   /* answers, then closes */
+    LOOPBACK_CLOSE,  /* closes without an answer */
+    LOOPBACK_RESET,  /* the same with a TCP reset */
+    LOOPBACK_HANG,   /* says nothing */
     LOOPBACK_DRIP,   /* answers byte by byte, `delay_ms` between, then closes */
 };
 
