@@ -234,7 +234,10 @@ void vault_token_login_failed(struct vault_client *client, bool is_refusal,
 
 /* ---- doubts ---------------------------------------------------------------------------------- */
 
-static void bury(struct vault_client *client)
+#define LOOKUP_TARGET "/v1/auth/token/lookup-self"
+
+/* `answer` is the one that called it dead. */
+static void bury(struct vault_client *client, const struct http_answer *answer)
 {
     static const struct backoff backoff = {.base_ms = 1000, .cap_ms = 60000};
     struct token *token = &client->token;
@@ -243,8 +246,11 @@ static void bury(struct vault_client *client)
     if (vault_now_ms() - token->born_at < 2000) {
         token->not_before = vault_now_ms() + backoff_pause_ms(&backoff, ++token->young_deaths, 1000,
                                                               1000, jitter_random());
-        failure_set(&token->failure, FAILURE_DENIED,
-                    "vault %s: the token was valid for a moment only", client->address);
+        vault_wire_explain(answer->status, answer->body, 0, token->value, &token->failure);
+        failure_set(&token->failure, FAILURE_DENIED, "%s: the token was valid for a moment only",
+                    token->failure.text);
+        token->failure.http_status = answer->status;
+        vault_request_prefix(client, "GET", LOOKUP_TARGET, &token->failure);
     } else {
         token->young_deaths = 0;
     }
@@ -265,7 +271,7 @@ static void on_looked_up(const struct http_answer *answer, const struct failure 
     if (client->token.generation != client->token.doubted)
         health = TOKEN_DEAD; /* and replaced meanwhile */
     else if (health == TOKEN_DEAD)
-        bury(client);
+        bury(client, answer);
     vault_requests_judge(client, health);
 }
 
@@ -274,7 +280,7 @@ bool vault_token_doubt(struct vault_client *client, unsigned generation, uint64_
     struct token *token = &client->token;
     struct request_plan plan = {
         .method = "GET",
-        .target = "/v1/auth/token/lookup-self",
+        .target = LOOKUP_TARGET,
         .token = token->value,
         .retry = HTTP_RETRY_SAFE,
         .deadline = deadline,

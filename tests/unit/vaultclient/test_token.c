@@ -201,6 +201,37 @@ TEST(a_server_that_kills_every_token_at_once_is_not_hammered)
     scene_close(scene);
 }
 
+TEST(a_token_refused_right_after_its_login_is_told_with_the_answer)
+{
+    struct scene *scene = scene_with_role();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, SAYS("403", "{\"errors\":[\"invalid token\"]}"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", DEAD_TOKEN);
+    outcome = look(scene);
+    expect_kind(&outcome, FAILURE_DENIED,
+                ": GET auth/token/lookup-self: 403 invalid token: "
+                "the token was valid for a moment only");
+    assert_int_equal(outcome.failure.http_status, 403);
+    scene_close(scene);
+}
+
+TEST(an_answer_that_quotes_the_token_is_not_repeated)
+{
+    struct scene *scene = scene_with_role();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, SAYS("403", "{\"errors\":[\"bad token s.one\"]}"));
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", DEAD_TOKEN);
+    outcome = look(scene);
+    expect_kind(&outcome, FAILURE_DENIED, "403");
+    expect_kind(&outcome, FAILURE_DENIED, ": the token was valid for a moment only");
+    assert_null(strstr(outcome.failure.text, "s.one"));
+    scene_close(scene);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 TEST(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed)
@@ -331,6 +362,8 @@ int main(void)
                CASE(many_refusals_ask_once_whether_the_token_lives),
                CASE(a_dead_token_is_replaced_and_the_request_sent_again),
                CASE(a_server_that_kills_every_token_at_once_is_not_hammered),
+               CASE(a_token_refused_right_after_its_login_is_told_with_the_answer),
+               CASE(an_answer_that_quotes_the_token_is_not_repeated),
                CASE(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed),
                CASE(a_wrapped_secret_id_is_unwrapped_once_and_kept),
                CASE(a_wrapping_token_from_elsewhere_is_not_touched),
