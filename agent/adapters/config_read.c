@@ -90,11 +90,17 @@ static void check_permissions(const struct stat *status, struct report *report)
 
     if (!S_ISREG(status->st_mode))
         return;
-    if (mode & (S_IWGRP | S_IWOTH))
+    if (mode & S_IWOTH)
         report_error(report, start_of_file,
                      "others may write to this file (mode %04o), and so say what is written where: "
                      "chmod go-w",
                      mode);
+    /* No error: where each user has a group of their own, umask 002 is common. */
+    else if (mode & S_IWGRP)
+        report_warning(report, start_of_file,
+                       "its group may write to this file (mode %04o), and so say what is written "
+                       "where: chmod 600",
+                       mode);
     else if (mode & (S_IRWXG | S_IRWXO))
         report_warning(report, start_of_file, "others may read this file (mode %04o): chmod 600",
                        mode);

@@ -67,8 +67,18 @@ TEST(a_file_others_can_read_is_warned_about)
     assert_read(BINDING, 0644, 0, 1, "c.yaml:1:1: warning: others may read this file (mode 0644)");
 }
 
+TEST(a_file_its_group_can_write_is_warned_about)
+{
+    assert_read(BINDING, 0660, 0, 1,
+                "c.yaml:1:1: warning: its group may write to this file (mode 0660)");
+    assert_read(BINDING, 0664, 0, 1,
+                "c.yaml:1:1: warning: its group may write to this file (mode 0664)");
+}
+
 TEST(a_file_others_can_write_is_refused)
 {
+    assert_read(BINDING, 0602, 1, 0,
+                "c.yaml:1:1: error: others may write to this file (mode 0602)");
     assert_read(BINDING, 0622, 1, 0,
                 "c.yaml:1:1: error: others may write to this file (mode 0622)");
 }
@@ -241,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_file_of_ones_own_says_nothing),
         CASE(a_file_others_can_read_is_warned_about),
+        CASE(a_file_its_group_can_write_is_warned_about),
         CASE(a_file_others_can_write_is_refused),
         CASE(a_private_key_others_can_read_is_refused),
         CASE(a_secret_others_can_read_is_warned_about),
