@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,24 @@ union header {
     max_align_t alignment;
 };
 
+/* libcurl's threads allocate too. */
+static atomic_size_t refusals;
+
+static void *refuse(void)
+{
+    atomic_fetch_add(&refusals, 1);
+    return NULL;
+}
+
+size_t wiping_refusals(void)
+{
+    return atomic_load(&refusals);
+}
+
 static void *behind(union header *header, size_t size)
 {
     if (!header)
-        return NULL;
+        return refuse();
     header->size = size;
     return header + 1;
 }
@@ -25,7 +40,7 @@ static void *behind(union header *header, size_t size)
 void *wiping_malloc(size_t size)
 {
     if (size > SIZE_MAX - sizeof(union header))
-        return NULL;
+        return refuse();
     return behind(malloc(sizeof(union header) + size), size);
 }
 
@@ -34,7 +49,7 @@ void *wiping_calloc(size_t count, size_t size)
     size_t total;
 
     if (__builtin_mul_overflow(count, size, &total) || total > SIZE_MAX - sizeof(union header))
-        return NULL;
+        return refuse();
     return behind(calloc(1, sizeof(union header) + total), total);
 }
 

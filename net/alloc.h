@@ -14,5 +14,7 @@ must_use void *wiping_calloc(size_t count, size_t size);
 must_use void *wiping_realloc(void *memory, size_t size);
 must_use char *wiping_strdup(const char *string);
 void wiping_free(void *memory);
+/* How often there was no memory, in any thread, since the process began. */
+size_t wiping_refusals(void);
 
 #endif

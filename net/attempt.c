@@ -3,6 +3,7 @@
  * handle costs a few microseconds more than a kept one, and leaves nothing of one request to the
  * next. */
 #include "base/secret.h"
+#include "net/alloc.h"
 #include "net/client.h"
 
 #include <openssl/ssl.h>
@@ -210,6 +211,7 @@ bool attempt_start(struct exchange *exchange, uint64_t timeout_ms)
     if (!easy)
         return false;
     exchange->easy = easy;
+    exchange->refusals = wiping_refusals();
     if (set_place(exchange, easy) == CURLE_OK && set_trust(exchange, easy) == CURLE_OK &&
         set_request(exchange, easy) == CURLE_OK &&
         set_manners(exchange, easy, timeout_ms) == CURLE_OK &&
@@ -257,4 +259,19 @@ bool attempt_reused_connection(const struct exchange *exchange)
 
     curl_easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS, &connections);
     return connections == 0;
+}
+
+/* libcurl keeps at most 100 KiB of one line, and before 8.6 says "out of memory" of a longer one.
+ * Our allocators know better: they refused nothing. */
+bool attempt_met_endless_header(const struct exchange *exchange)
+{
+    switch ((int)exchange->result) {
+#if LIBCURL_VERSION_NUM >= 0x080600
+    case CURLE_TOO_LARGE:
+#endif
+    case CURLE_OUT_OF_MEMORY:
+        return exchange->was_sent && exchange->refusals == wiping_refusals();
+    default:
+        return false;
+    }
 }

@@ -138,6 +138,7 @@ struct exchange {
     bool is_added;
     bool was_sent;       /* a connection was there and the request on its way: the server may act */
     bool resend_refused; /* libcurl wanted to send it again by itself */
+    size_t refusals;     /* wiping_refusals() when it began */
     struct http_headers headers;
     struct buffer body;
     char curl_text[CURL_ERROR_SIZE];
@@ -162,6 +163,8 @@ void attempt_stop(struct exchange *exchange);
 void attempt_clear(struct exchange *exchange);
 int attempt_status(const struct exchange *exchange);
 bool attempt_reused_connection(const struct exchange *exchange);
+/* libcurl itself gave up on a header of the answer, before we were shown any of it. */
+bool attempt_met_endless_header(const struct exchange *exchange);
 
 /* ---- redirect.c ------------------------------------------------------------------------------ */
 

@@ -18,9 +18,12 @@ static void on_ended(void *private, CURLcode result)
     if (exchange->state != EXCHANGE_RUNNING)
         return;
     exchange->result = result;
-    exchange_end(exchange, result == CURLE_OPERATION_TIMEDOUT && exchange_is_late(exchange)
-                               ? ENDING_TIMEOUT
-                               : ENDING_BY_CURL);
+    if (result == CURLE_OPERATION_TIMEDOUT && exchange_is_late(exchange))
+        exchange_end(exchange, ENDING_TIMEOUT);
+    else if (attempt_met_endless_header(exchange))
+        exchange_end(exchange, ENDING_HEADERS_TOO_LARGE);
+    else
+        exchange_end(exchange, ENDING_BY_CURL);
 }
 
 /* After an error libcurl no longer knows the state of its transfers. */

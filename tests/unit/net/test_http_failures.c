@@ -97,6 +97,28 @@ TEST(headers_over_64_kib_are_refused)
     expect_failure("/headers", &step, FAILURE_TOO_LARGE, "64 KiB");
 }
 
+TEST(one_endless_header_line_is_refused_and_not_called_a_lack_of_memory)
+{
+    struct loopback_step step = {.bytes = "HTTP/1.1 200 OK\r\nX-Filler: ", .fill = 2000000};
+
+    expect_failure("/line", &step, FAILURE_TOO_LARGE,
+                   "loopback: the headers of the answer are larger than 64 KiB");
+}
+
+TEST(a_change_answered_with_an_endless_header_may_have_been_made)
+{
+    struct fixture f;
+    struct seen seen = {0};
+
+    fixture_open(&f);
+    LOOPBACK_SCRIPT(f.server, "/", {.bytes = "HTTP/1.1 200 OK\r\nX-Filler: ", .fill = 2000000});
+    fixture_ask(&f, (struct http_request){.target = "/", .method = "POST"}, &seen);
+    fixture_close(&f);
+    assert_int_equal(seen.failure.kind, FAILURE_AMBIGUOUS);
+    assert_string_equal(seen.failure.text, "loopback: the change may or may not have been made: "
+                                           "the headers of the answer are larger than 64 KiB");
+}
+
 TEST(a_body_of_exactly_its_cap_is_fine)
 {
     struct fixture f;
@@ -221,6 +243,8 @@ int main(void)
                CASE(what_is_not_http_is_refused), CASE(a_silent_server_times_out),
                CASE(a_dripping_server_times_out), CASE(a_body_over_its_cap_is_refused),
                CASE(an_endless_body_is_refused_at_its_cap), CASE(headers_over_64_kib_are_refused),
+               CASE(one_endless_header_line_is_refused_and_not_called_a_lack_of_memory),
+               CASE(a_change_answered_with_an_endless_header_may_have_been_made),
                CASE(a_body_of_exactly_its_cap_is_fine), CASE(a_closed_port_is_said_so),
                CASE(an_unknown_host_is_said_so), CASE(an_unusable_request_fails_through_done),
                CASE(bad_settings_are_refused_with_a_reason));

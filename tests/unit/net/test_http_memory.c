@@ -133,6 +133,7 @@ static bool try_with_failing(struct bench *bench, long n, unsigned *failures)
     if (upstream) {
         *failures += seen.failure.kind != FAILURE_NONE;
         assert_true(seen.calls <= 1);
+        assert_int_not_equal(seen.failure.kind, FAILURE_TOO_LARGE);
         assert_non_null(http_send(upstream, &request, count_done, &again));
         bench_wait(bench, &again);
         assert_int_equal(again.status, 200);
