@@ -1,189 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Vault client against a real OpenBao (tests/support/with_openbao.py): what the servers say is
- * what counts. Each case uses paths of its own. */
+/* Reading and writing KV secrets of a real OpenBao: what the server says is what counts. */
+#include "openbao_scene.h"
 #include "tests/support/test.h"
-#include "tests/support/vault_calls.h"
-
-#include "net/http.h"
-#include "net/json.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-/* ---- the scene ------------------------------------------------------------------------------- */
-
-struct scene {
-    uv_loop_t loop;
-    struct http *http;
-    struct upstream *admin;
-    struct vault_client *client;
-};
-
-static const char *given(const char *name)
-{
-    const char *value = getenv(name);
-
-    assert_non_null(value);
-    return value;
-}
-
-static struct vault_client *open_client(struct scene *scene, const struct vault_auth *auth,
-                                        const char *namespace_path)
-{
-    struct vault_settings settings = {
-        .address = given("OPENBAO_ADDR"),
-        .ca_file = given("OPENBAO_CACERT"),
-        .namespace_path = namespace_path,
-        .timeout_ms = 10000,
-        .auth = *auth,
-    };
-    struct failure why = {0};
-    struct vault_client *client = vault_client_open(scene->http, &settings, &why);
-
-    assert_string_equal(why.text, "");
-    assert_non_null(client);
-    return client;
-}
-
-static struct vault_client *open_with_token(struct scene *scene, const char *token)
-{
-    struct secret *secret = secret_new(text_of(token));
-    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = secret};
-    struct vault_client *client = open_client(scene, &auth, NULL);
-
-    secret_free(secret);
-    return client;
-}
-
-static struct vault_client *open_with_role(struct scene *scene, const char *role_id,
-                                           const char *secret_id, bool is_wrapped)
-{
-    struct secret *role = secret_new(text_of(role_id)), *secret = secret_new(text_of(secret_id));
-    struct vault_auth auth = {
-        .method = VAULT_AUTH_APPROLE,
-        .role_id.value = role,
-        .secret_id.value = secret,
-        .secret_id_is_wrapped = is_wrapped,
-        .role_name = is_wrapped ? "keydrift" : NULL,
-    };
-    struct vault_client *client = open_client(scene, &auth, NULL);
-
-    secret_free(role);
-    secret_free(secret);
-    return client;
-}
-
-static struct scene *scene_open(void)
-{
-    struct scene *scene = calloc(1, sizeof *scene);
-    struct upstream_settings admin = {.origin = given("OPENBAO_ADDR"),
-                                      .ca_file = given("OPENBAO_CACERT")};
-    struct failure why = {0};
-
-    assert_true(net_global_init(&why));
-    assert_int_equal(uv_loop_init(&scene->loop), 0);
-    scene->http = http_open(&scene->loop);
-    assert_non_null(scene->http);
-    scene->admin = upstream_open(scene->http, &admin, &why);
-    assert_string_equal(why.text, "");
-    scene->client =
-        open_with_role(scene, given("OPENBAO_ROLE_ID"), given("OPENBAO_SECRET_ID"), false);
-    return scene;
-}
-
-static void scene_close(struct scene *scene)
-{
-    if (scene->client)
-        vault_shut(&scene->loop, scene->client, 2000);
-    upstream_close(scene->admin);
-    http_close(scene->http, NULL, NULL);
-    uv_run(&scene->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&scene->loop), 0);
-    free(scene);
-}
-
-/* What an administrator does: with the root token, and without the client under test. */
-struct admin_answer {
-    bool is_done;
-    int status;
-    char *body;
-};
-
-static void on_admin(const struct http_answer *answer, const struct failure *failure, void *context)
-{
-    struct admin_answer *admin = context;
-
-    assert_null(failure);
-    admin->is_done = true;
-    admin->status = answer->status;
-    admin->body = text_copy(answer->body);
-}
-
-static struct admin_answer administer_as(struct scene *scene, const char *token, const char *ttl,
-                                         const char *method, const char *path, const char *body)
-{
-    struct http_header headers[] = {{.name = "X-Vault-Token", .value = text_of(token)},
-                                    {.name = "X-Vault-Wrap-TTL", .value = text_of(ttl)}};
-    char target[512];
-    struct http_request request = {.method = method,
-                                   .target = target,
-                                   .headers = headers,
-                                   .header_count = ttl ? 2 : 1,
-                                   .body = {body, body ? strlen(body) : 0}};
-    struct admin_answer answer = {0};
-
-    snprintf(target, sizeof target, "/v1/%s", path);
-    assert_non_null(http_send(scene->admin, &request, on_admin, &answer));
-    while (!answer.is_done)
-        vault_idle(&scene->loop, 1);
-    return answer;
-}
-
-static void administer(struct scene *scene, const char *method, const char *path, const char *body)
-{
-    struct admin_answer answer =
-        administer_as(scene, given("OPENBAO_ROOT_TOKEN"), NULL, method, path, body);
-
-    if (answer.status / 100 != 2)
-        fail_msg("%s %s: %d %s", method, path, answer.status, answer.body);
-    free(answer.body);
-}
-
-/* A member of the answer, to free(). */
-static char *administer_for(struct scene *scene, const char *ttl, const char *method,
-                            const char *path, const char *body, const char *member)
-{
-    struct admin_answer answer =
-        administer_as(scene, given("OPENBAO_ROOT_TOKEN"), ttl, method, path, body);
-    json_t *json = json_read(text_of(answer.body), NULL);
-    char *text = text_copy(json_text_at(json, member));
-
-    assert_int_equal(answer.status, 200);
-    assert_true(*text);
-    json_decref(json);
-    free(answer.body);
-    return text;
-}
-
-static void expect_body(struct scene *scene, const char *path, const char *part)
-{
-    struct admin_answer answer =
-        administer_as(scene, given("OPENBAO_ROOT_TOKEN"), NULL, "GET", path, NULL);
-
-    if (!strstr(answer.body, part))
-        fail_msg("%s lacks %s: %s", path, part, answer.body);
-    free(answer.body);
-}
-
-static void expect_kind(const struct vault_outcome *outcome, enum failure_kind kind,
-                        const char *part)
-{
-    assert_int_equal(outcome->times, 1);
-    if (outcome->kind != kind || !strstr(outcome->failure.text, part))
-        fail_msg("expected %s with \"%s\", got %s: %s", failure_kind_name(kind), part,
-                 failure_kind_name(outcome->kind), outcome->failure.text);
-}
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -478,6 +298,8 @@ TEST(of_many_writers_exactly_one_wins)
     scene_close(scene);
 }
 
+/* ---- whose it is, and who may ---------------------------------------------------------------- */
+
 TEST(rights_are_told_without_trying)
 {
     struct scene *scene = scene_open();
@@ -493,151 +315,6 @@ TEST(rights_are_told_without_trying)
                  rights->may_update);
     outcome = vault_rights_of(&scene->loop, scene->client, "kv1:a");
     assert_true(rights->may_read_data && !rights->may_read_metadata);
-    scene_close(scene);
-}
-
-/* ---- logging in ------------------------------------------------------------------------------ */
-
-TEST(a_revoked_token_is_replaced_without_anybody_noticing)
-{
-    struct scene *scene = scene_open();
-    struct vault_version none = {0};
-    struct vault_outcome outcome;
-
-    outcome = vault_set_field(&scene->loop, scene->client, "revoked/a", "k", "v", &none);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    vault_idle(&scene->loop, 2100);
-    administer(scene, "PUT", "sys/leases/revoke-prefix/auth/approle/login", "{}");
-    outcome = vault_field_of(&scene->loop, scene->client, "revoked/a", "k", 0);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    assert_string_equal(outcome.value, "v");
-    scene_close(scene);
-}
-
-TEST(short_tokens_are_renewed_and_replaced)
-{
-    struct scene *scene = scene_open();
-    char *role_id, *secret_id;
-    struct vault_client *client;
-    struct vault_outcome outcome;
-
-    administer(scene, "POST", "auth/approle/role/short",
-               "{\"token_policies\":\"keydrift\",\"token_ttl\":\"2s\",\"token_max_ttl\":\"4s\"}");
-    role_id =
-        administer_for(scene, NULL, "GET", "auth/approle/role/short/role-id", NULL, "data.role_id");
-    secret_id = administer_for(scene, NULL, "POST", "auth/approle/role/short/secret-id", "{}",
-                               "data.secret_id");
-    administer(scene, "POST", "kv/data/short/a", "{\"data\":{\"k\":\"v\"}}");
-    client = open_with_role(scene, role_id, secret_id, false);
-    for (int i = 0; i < 14; i++) {
-        outcome = vault_field_of(&scene->loop, client, "short/a", "k", 0);
-        expect_kind(&outcome, FAILURE_NONE, "");
-        vault_idle(&scene->loop, 500);
-    }
-    vault_shut(&scene->loop, client, 1000);
-    free(role_id);
-    free(secret_id);
-    scene_close(scene);
-}
-
-TEST(a_wrong_secret_id_never_locks_the_role)
-{
-    struct scene *scene = scene_open();
-    struct vault_client *wrong = open_with_role(scene, given("OPENBAO_ROLE_ID"), "not-it", false);
-    struct vault_outcome outcome;
-
-    for (int i = 0; i < 20; i++) {
-        outcome = vault_field_of(&scene->loop, wrong, "x", "k", 0);
-        expect_kind(&outcome, FAILURE_DENIED, "log-in refused: 400 invalid role or secret ID");
-        assert_null(strstr(outcome.failure.text, "not-it"));
-    }
-    vault_shut(&scene->loop, wrong, 100);
-    outcome = vault_rights_of(&scene->loop, scene->client, "x");
-    expect_kind(&outcome, FAILURE_NONE, "");
-    scene_close(scene);
-}
-
-TEST(a_wrapped_secret_id_is_used_once_and_only_from_the_right_place)
-{
-    struct scene *scene = scene_open();
-    char *wrapped = administer_for(scene, "60s", "POST", "auth/approle/role/keydrift/secret-id",
-                                   "{}", "wrap_info.token");
-    char *foreign = administer_for(scene, "60s", "POST", "sys/wrapping/wrap",
-                                   "{\"secret_id\":\"evil\"}", "wrap_info.token");
-    struct vault_client *client = open_with_role(scene, given("OPENBAO_ROLE_ID"), wrapped, true);
-    struct vault_outcome outcome = vault_rights_of(&scene->loop, client, "x");
-
-    expect_kind(&outcome, FAILURE_NONE, "");
-    vault_shut(&scene->loop, client, 1000);
-    client = open_with_role(scene, given("OPENBAO_ROLE_ID"), wrapped, true);
-    outcome = vault_rights_of(&scene->loop, client, "x");
-    expect_kind(&outcome, FAILURE_DENIED, "used up or expired");
-    outcome = vault_rights_of(&scene->loop, client, "x");
-    expect_kind(&outcome, FAILURE_DENIED, "used up or expired");
-    vault_shut(&scene->loop, client, 1000);
-    client = open_with_role(scene, given("OPENBAO_ROLE_ID"), foreign, true);
-    outcome = vault_rights_of(&scene->loop, client, "x");
-    expect_kind(&outcome, FAILURE_DENIED, "made by \"sys/wrapping/wrap\"");
-    vault_shut(&scene->loop, client, 1000);
-    free(wrapped);
-    free(foreign);
-    scene_close(scene);
-}
-
-TEST(a_wrong_token_is_denied_and_a_token_file_is_read_again_when_replaced)
-{
-    struct scene *scene = scene_open();
-    char path[] = "/tmp/keydrift-token-XXXXXX", next[64];
-    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN_FILE, .token.file = path};
-    struct vault_client *client;
-    struct vault_outcome outcome;
-    int file = mkstemp(path);
-    FILE *replacement;
-
-    assert_int_equal(write(file, "s.wrong\n", 8), 8);
-    close(file);
-    client = open_client(scene, &auth, NULL);
-    outcome = vault_rights_of(&scene->loop, client, "x");
-    expect_kind(&outcome, FAILURE_DENIED, "unknown, expired or revoked");
-    snprintf(next, sizeof next, "%s.next", path);
-    replacement = fopen(next, "w");
-    fprintf(replacement, "%s\n", given("OPENBAO_ROOT_TOKEN"));
-    fclose(replacement);
-    assert_int_equal(rename(next, path), 0);
-    vault_idle(&scene->loop, 1100);
-    outcome = vault_rights_of(&scene->loop, client, "x");
-    expect_kind(&outcome, FAILURE_NONE, "");
-    vault_shut(&scene->loop, client, 1000);
-    unlink(path);
-    scene_close(scene);
-}
-
-TEST(a_token_from_a_login_is_revoked_at_the_end_and_a_given_one_is_not)
-{
-    struct scene *scene = scene_open();
-    struct vault_client *client =
-        open_with_role(scene, given("OPENBAO_ROLE_ID"), given("OPENBAO_SECRET_ID"), false);
-    char *given_token = administer_for(scene, NULL, "POST", "auth/token/create",
-                                       "{\"policies\":[\"keydrift\"]}", "auth.client_token");
-    struct vault_outcome outcome = vault_rights_of(&scene->loop, client, "x");
-    struct admin_answer before, after;
-
-    expect_kind(&outcome, FAILURE_NONE, "");
-    before = administer_as(scene, "root", NULL, "LIST", "auth/token/accessors", NULL);
-    vault_shut(&scene->loop, client, 2000);
-    after = administer_as(scene, "root", NULL, "LIST", "auth/token/accessors", NULL);
-    assert_true(strlen(after.body) < strlen(before.body));
-    free(before.body);
-    free(after.body);
-
-    client = open_with_token(scene, given_token);
-    outcome = vault_rights_of(&scene->loop, client, "x");
-    expect_kind(&outcome, FAILURE_NONE, "");
-    vault_shut(&scene->loop, client, 2000);
-    after = administer_as(scene, given_token, NULL, "GET", "auth/token/lookup-self", NULL);
-    assert_int_equal(after.status, 200);
-    free(after.body);
-    free(given_token);
     scene_close(scene);
 }
 
@@ -695,19 +372,6 @@ TEST(a_control_group_is_not_success)
     scene_close(scene);
 }
 
-/* The last one: nothing works after it. */
-TEST(a_sealed_server_says_so)
-{
-    struct scene *scene = scene_open();
-    struct vault_outcome outcome = vault_rights_of(&scene->loop, scene->client, "x");
-
-    expect_kind(&outcome, FAILURE_NONE, "");
-    administer(scene, "PUT", "sys/seal", NULL);
-    outcome = vault_metadata_of(&scene->loop, scene->client, "x");
-    expect_kind(&outcome, FAILURE_REMOTE, "503 Vault is sealed");
-    scene_close(scene);
-}
-
 int main(void)
 {
     return RUN(CASE(a_field_and_its_version_are_read), CASE(odd_but_legal_paths_work),
@@ -721,12 +385,5 @@ int main(void)
                CASE(a_secret_deleted_and_made_anew_is_another_one),
                CASE(a_deleted_or_destroyed_version_is_not_written_over),
                CASE(of_many_writers_exactly_one_wins), CASE(rights_are_told_without_trying),
-               CASE(a_revoked_token_is_replaced_without_anybody_noticing),
-               CASE(short_tokens_are_renewed_and_replaced),
-               CASE(a_wrong_secret_id_never_locks_the_role),
-               CASE(a_wrapped_secret_id_is_used_once_and_only_from_the_right_place),
-               CASE(a_wrong_token_is_denied_and_a_token_file_is_read_again_when_replaced),
-               CASE(a_token_from_a_login_is_revoked_at_the_end_and_a_given_one_is_not),
-               CASE(namespaces_are_kept_apart), CASE(a_control_group_is_not_success),
-               CASE(a_sealed_server_says_so));
+               CASE(namespaces_are_kept_apart), CASE(a_control_group_is_not_success));
 }

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A real OpenBao (tests/support/with_openbao.py), an administrator who prepares it with the root
+ * token, and the client under test, logged in with the AppRole. Each case uses paths of its own. */
+#ifndef TESTS_INTEGRATION_OPENBAO_SCENE_H
+#define TESTS_INTEGRATION_OPENBAO_SCENE_H
+
+#include "net/http.h"
+#include "tests/support/vault_calls.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct scene {
+    uv_loop_t loop;
+    struct http *http;
+    struct upstream *admin;
+    struct vault_client *client;
+};
+
+struct scene *scene_open(void);
+void scene_close(struct scene *scene);
+
+/* A variable that the wrapper has set. */
+const char *given(const char *name);
+/* Another client, for the test to close. */
+struct vault_client *open_client(struct scene *scene, const struct vault_auth *auth,
+                                 const char *namespace_path);
+struct vault_client *open_with_token(struct scene *scene, const char *token);
+struct vault_client *open_with_role(struct scene *scene, const char *role_id, const char *secret_id,
+                                    bool is_wrapped);
+
+/* What an administrator does: with the root token, and without the client under test. */
+struct admin_answer {
+    bool is_done;
+    int status;
+    char *body;
+};
+
+/* `path` below /v1/; `ttl`, `body`: NULL for none. The answer's body is to free(). */
+struct admin_answer administer_as(struct scene *scene, const char *token, const char *ttl,
+                                  const char *method, const char *path, const char *body);
+/* With the root token; anything but success fails the test. */
+void administer(struct scene *scene, const char *method, const char *path, const char *body);
+/* A member of the answer, to free(). */
+char *administer_for(struct scene *scene, const char *ttl, const char *method, const char *path,
+                     const char *body, const char *member);
+
+/* The answer to a GET of `path` contains `part`. */
+void expect_body(struct scene *scene, const char *path, const char *part);
+void expect_kind(const struct vault_outcome *outcome, enum failure_kind kind, const char *part);
+
+#endif
