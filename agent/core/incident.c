@@ -25,6 +25,8 @@ static const struct incident_step table[INCIDENT_STATES][INCIDENT_EVENTS] = {
             [EVENT_REPAIR_SUCCEEDED] = {INCIDENT_HEALTHY, ACTION_CHECK_SOON},
             /* A rotation that stopped half-way is one, even while the old key still works. */
             [EVENT_REPAIR_FAILED] = {INCIDENT_NEEDS_HUMAN, OPENS_STUCK},
+            /* The copy may still work: reads say nothing of a change that is half done. */
+            [EVENT_REPAIR_STUCK] = {INCIDENT_REPAIRING, OPENS_STUCK},
         },
     [INCIDENT_SUSPECTED] =
         {
@@ -39,6 +41,7 @@ static const struct incident_step table[INCIDENT_STATES][INCIDENT_EVENTS] = {
             [EVENT_REPAIR_STARTED] = {INCIDENT_SUSPECTED, 0},
             [EVENT_REPAIR_SUCCEEDED] = {INCIDENT_SUSPECTED, ACTION_CHECK_SOON},
             [EVENT_REPAIR_FAILED] = {INCIDENT_NEEDS_HUMAN, OPENS_STUCK},
+            [EVENT_REPAIR_STUCK] = {INCIDENT_REPAIRING, OPENS_STUCK},
         },
     [INCIDENT_OPEN] =
         {
@@ -52,6 +55,7 @@ static const struct incident_step table[INCIDENT_STATES][INCIDENT_EVENTS] = {
             /* A repair that began while this was healthy or suspected ends here. */
             [EVENT_REPAIR_SUCCEEDED] = {INCIDENT_RECOVERING, ACTION_CHECK_SOON},
             [EVENT_REPAIR_FAILED] = {INCIDENT_NEEDS_HUMAN, STUCK},
+            [EVENT_REPAIR_STUCK] = {INCIDENT_REPAIRING, STUCK},
         },
     [INCIDENT_REPAIRING] =
         {
@@ -66,6 +70,7 @@ static const struct incident_step table[INCIDENT_STATES][INCIDENT_EVENTS] = {
             [EVENT_REPAIR_STARTED] = {INCIDENT_REPAIRING, 0},
             [EVENT_REPAIR_SUCCEEDED] = {INCIDENT_RECOVERING, ACTION_CHECK_SOON},
             [EVENT_REPAIR_FAILED] = {INCIDENT_NEEDS_HUMAN, STUCK},
+            [EVENT_REPAIR_STUCK] = {INCIDENT_REPAIRING, STUCK},
         },
     [INCIDENT_RECOVERING] =
         {
@@ -79,6 +84,7 @@ static const struct incident_step table[INCIDENT_STATES][INCIDENT_EVENTS] = {
             [EVENT_REPAIR_STARTED] = {INCIDENT_REPAIRING, 0},
             [EVENT_REPAIR_SUCCEEDED] = {INCIDENT_RECOVERING, ACTION_CHECK_SOON},
             [EVENT_REPAIR_FAILED] = {INCIDENT_NEEDS_HUMAN, STUCK},
+            [EVENT_REPAIR_STUCK] = {INCIDENT_REPAIRING, STUCK},
         },
     [INCIDENT_NEEDS_HUMAN] =
         {
@@ -92,6 +98,7 @@ static const struct incident_step table[INCIDENT_STATES][INCIDENT_EVENTS] = {
             [EVENT_REPAIR_STARTED] = {INCIDENT_REPAIRING, 0},
             [EVENT_REPAIR_SUCCEEDED] = {INCIDENT_RECOVERING, ACTION_CHECK_SOON},
             [EVENT_REPAIR_FAILED] = {INCIDENT_NEEDS_HUMAN, STUCK},
+            [EVENT_REPAIR_STUCK] = {INCIDENT_REPAIRING, STUCK},
         },
 };
 
@@ -114,6 +121,7 @@ static const char *const event_names[INCIDENT_EVENTS] = {
     [EVENT_REPAIR_STARTED] = "repair_started",
     [EVENT_REPAIR_SUCCEEDED] = "repair_succeeded",
     [EVENT_REPAIR_FAILED] = "repair_failed",
+    [EVENT_REPAIR_STUCK] = "repair_stuck",
 };
 
 static const struct {

@@ -31,6 +31,7 @@ enum incident_event {
     EVENT_REPAIR_STARTED,
     EVENT_REPAIR_SUCCEEDED,
     EVENT_REPAIR_FAILED,
+    EVENT_REPAIR_STUCK, /* begun, not ended, and standing still for too long */
     INCIDENT_EVENTS
 };
 

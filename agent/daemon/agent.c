@@ -107,12 +107,40 @@ static bool load_incident(struct agent *agent, const struct record *record, stru
     return true;
 }
 
+/* It is never used. One that may have been under way keeps its binding from being changed: nobody
+ * can tell any more what it did. */
+static void plan_is_damaged(struct agent *agent, const struct record *record,
+                            const struct failure *why)
+{
+    struct binding *binding = agent_binding_named(agent, record->parent);
+    cleanup_with(json_clean) json_t *body = json_read_object(record->body, NULL);
+    enum plan_state state;
+    bool is_known = body && plan_state_parse(json_text_at(body, "state"), &state);
+
+    log_error("damaged plan", FIELD_TEXT("plan", record->id), FIELD_TEXT("binding", record->parent),
+              FIELD_TEXT("state", is_known ? json_text_at(body, "state") : TEXT("unknown")),
+              FIELD("why", why->text));
+    if (binding && (!is_known || state == PLAN_EXECUTING))
+        snprintf(binding->damaged_plan, sizeof(binding->damaged_plan), "%.*s",
+                 TEXT_ARG(record->id));
+}
+
 static bool load_plan(struct agent *agent, const struct record *record, struct failure *why)
 {
-    struct plan_record *plan = plan_record_load(agent, record->id, record->body, why);
+    struct failure damage = {0};
+    struct plan_record *plan = plan_record_load(agent, record->id, record->body, &damage);
 
-    if (!plan)
+    if (!plan && damage.kind != FAILURE_PROTOCOL) {
+        *why = damage;
         return false;
+    }
+    if (!plan) {
+        plan_is_damaged(agent, record, &damage);
+        return true;
+    }
+    if (!plan->binding && plan->state == PLAN_EXECUTING)
+        log_error("interrupted plan cannot go on", FIELD("plan", plan->id),
+                  FIELD("why", "the configuration no longer has its binding"));
     if (plan->binding && (plan->state == PLAN_OPEN || plan->state == PLAN_EXECUTING))
         TAILQ_INSERT_TAIL(&agent->plans, plan, link);
     else
@@ -348,9 +376,27 @@ static void end_lost_repairs(struct agent *agent)
     for (size_t i = 0; i < agent->binding_count; i++) {
         struct binding *binding = &agent->bindings[i];
 
-        if (binding->watch.state == INCIDENT_REPAIRING && !has_plan_under_way(agent, binding))
+        if (binding->watch.state == INCIDENT_REPAIRING && !has_plan_under_way(agent, binding) &&
+            !binding->damaged_plan[0])
             incident_on_repair(agent, binding, EVENT_REPAIR_SUCCEEDED,
                                "the repair has ended; both sides are looked at again");
+    }
+}
+
+static void report_damaged_plans(struct agent *agent)
+{
+    char text[400];
+
+    for (size_t i = 0; i < agent->binding_count; i++) {
+        struct binding *binding = &agent->bindings[i];
+
+        if (!binding->damaged_plan[0])
+            continue;
+        snprintf(text, sizeof(text),
+                 "the record of plan %s, which may have been under way, is damaged: compare both "
+                 "sides by hand; nothing is changed here while that record is in the state",
+                 binding->damaged_plan);
+        incident_on_repair(agent, binding, EVENT_REPAIR_FAILED, text);
     }
 }
 
@@ -359,6 +405,7 @@ void agent_watch(struct agent *agent)
     outbox_run(agent->outbox);
     watcher_start(agent);
     end_lost_repairs(agent);
+    report_damaged_plans(agent);
     agent_resume(agent);
 }
 

@@ -42,9 +42,15 @@ static json_t *member_or_null(const json_t *object, const char *name)
 static struct agent_command next_command(struct agent *agent, struct binding *binding,
                                          enum alert_event event, struct text plan_id)
 {
+    const struct plan_record *paused = plan_paused(agent, binding);
+
     if (is_blindness(event))
         return agent_command(agent, "check %s", binding->config->name);
     if (event == ALERT_RESOLVED)
+        return agent_command(agent, "show %s", binding->incident->id);
+    if (paused)
+        return plan_next(agent, paused);
+    if (verdict_in_sync(binding->judgement.verdict) == 1)
         return agent_command(agent, "show %s", binding->incident->id);
     if (plan_id.start)
         return agent_command(agent, "approve %.*s --as NAME --key FILE", TEXT_ARG(plan_id));
@@ -70,6 +76,9 @@ static json_t *alert_body(struct agent *agent, struct binding *binding, enum ale
     } else {
         binding_explain(binding, &why);
     }
+    if (tells_of_drift(event) && json_text_at(incident, "repair").start)
+        buffer_printf(&why, "%s%.*s", why.size ? "; " : "",
+                      TEXT_ARG(json_text_at(incident, "repair")));
     if (event == ALERT_RESOLVED)
         since = json_integer_at(incident, "since_ms", since);
     body = json_pack("{s:i,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "schema", 1,

@@ -83,6 +83,12 @@ void execution_end(struct execution *execution, enum plan_state state, const cha
              FIELD("state", plan_state_name(state)), FIELD("why", why));
     execution_release(execution);
     record->resume_at = agent_now(agent) + PAUSE_MS;
+    if (state == PLAN_EXECUTING) {
+        if (!record->paused_at)
+            record->paused_at = agent_now(agent);
+        free(record->why);
+        record->why = text_copy(text_of(why));
+    }
     if (is_over) {
         store_end(execution, &outcome, was_begun);
         watcher_check_soon(agent, binding, 0);
@@ -383,6 +389,12 @@ static bool may_begin(struct agent *agent, const struct plan_record *record, str
     if (!record->binding)
         return failure_set(why, FAILURE_INVALID,
                            "the configuration no longer has the binding of this plan");
+    if (record->binding->damaged_plan[0])
+        return failure_set(why, FAILURE_CONFLICT,
+                           "plan %.12s of this binding may have been under way, and its record is "
+                           "damaged: compare both sides by hand; nothing is changed here while "
+                           "that record is in the state",
+                           record->binding->damaged_plan);
     TAILQ_FOREACH (other, &agent->plans, link)
         if (other != record && other->binding == record->binding && other->state == PLAN_EXECUTING)
             return failure_set(

@@ -245,13 +245,25 @@ static void refresh(struct agent *agent, struct binding *binding, struct batch *
         alert_add(agent, batch, binding, ALERT_BLIND, true);
 }
 
+/* What a repair that stopped has to say goes into every alert until one has succeeded. */
+static void note_repair(struct binding *binding, enum incident_event event, const char *text)
+{
+    if (!binding->incident)
+        return;
+    if (event == EVENT_REPAIR_FAILED || event == EVENT_REPAIR_STUCK)
+        json_object_set_new(binding->incident->body, "repair", json_of_string(text));
+    else if (event == EVENT_REPAIR_SUCCEEDED)
+        json_object_del(binding->incident->body, "repair");
+}
+
 static void act(struct agent *agent, struct binding *binding, const struct watch_outcome *outcome,
-                const char *text, struct batch *batch)
+                enum incident_event event, const char *text, struct batch *batch)
 {
     bool changed = outcome->before != binding->watch.state;
 
     if (outcome->actions & ACTION_OPEN)
         open_incident(agent, binding, batch);
+    note_repair(binding, event, text);
     if (changed || outcome->actions & ACTION_NOTE)
         note_state(agent, binding, outcome->before, text, batch);
     change_blindness(agent, binding, outcome->blind, batch);
@@ -280,6 +292,24 @@ static struct watch_policy policy_of(const struct agent *agent, const struct bin
                                  .blind_after_ms = agent->config->alert_blind_after_ms};
 }
 
+/* A plan that was begun and stands still is told as an incident, and told again. */
+static void report_paused_plan(struct agent *agent, struct binding *binding, struct batch *batch)
+{
+    int64_t now = agent_now(agent);
+    struct plan_record *plan = plan_paused(agent, binding);
+    char text[800];
+
+    if (!plan || now - plan->paused_at < (int64_t)agent->config->alert_blind_after_ms ||
+        (plan->reported_at && (!agent->config->alert_repeat_ms ||
+                               now - plan->reported_at < (int64_t)agent->config->alert_repeat_ms)))
+        return;
+    plan->reported_at = now;
+    snprintf(text, sizeof(text), "plan %.12s (%s) was begun and stands still: %s", plan->id,
+             plan_action_name(plan->plan.action),
+             plan->why ? plan->why : "it was interrupted and could not go on yet");
+    incident_add_repair(agent, binding, EVENT_REPAIR_STUCK, text, batch);
+}
+
 void incident_on_read(struct agent *agent, const struct check_result *result)
 {
     struct binding *binding = result->binding;
@@ -298,7 +328,8 @@ void incident_on_read(struct agent *agent, const struct check_result *result)
     batch_init(&batch);
     plans_review(agent, binding, &batch);
     reviewed = batch.count;
-    act(agent, binding, &outcome, NULL, &batch);
+    act(agent, binding, &outcome, EVENT_UNKNOWN, NULL, &batch);
+    report_paused_plan(agent, binding, &batch);
     if (watch_differs(&before, &binding->watch) || !binding->is_stored ||
         outcome.before != binding->watch.state || batch.count > reviewed)
         incident_store(agent, binding, &batch);
@@ -318,7 +349,7 @@ void incident_add_repair(struct agent *agent, struct binding *binding, enum inci
 {
     struct watch_outcome outcome = watch_repair(&binding->watch, event, agent_now(agent));
 
-    act(agent, binding, &outcome, text, batch);
+    act(agent, binding, &outcome, event, text, batch);
     incident_store(agent, binding, batch);
 }
 

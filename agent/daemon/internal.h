@@ -48,7 +48,8 @@ struct binding {
     struct incident *closed;   /* resolved, and not yet known to be stored so */
     struct job *routine;       /* its routine check, while under way */
     struct execution *execution;
-    struct job *telling; /* the incident's first alert is being prepared */
+    char damaged_plan[PLAN_ID_SIZE]; /* may have been under way; empty: none */
+    struct job *telling;             /* the incident's first alert is being prepared */
     unsigned culprit_tries;
     int64_t culprit_due_at; /* when to ask again who did it; 0: not */
     int64_t refreshed_at;   /* last alert to sinks that forget */
@@ -69,6 +70,9 @@ struct plan_record {
     struct binding *binding; /* NULL when the configuration no longer has it */
     unsigned approvals;      /* distinct approvers so far */
     int64_t resume_at;       /* when the watcher may go on with it */
+    int64_t begun_at;        /* 0: not yet */
+    int64_t paused_at;       /* when it first had to stop before its end; 0: it did not */
+    int64_t reported_at;     /* when that was last told; 0: not by this process */
 };
 TAILQ_HEAD(plan_records, plan_record);
 
@@ -235,6 +239,10 @@ void plan_forget(struct agent *agent, struct plan_record *record);
 /* After a read: open plans that no longer hold are superseded, late ones expire. */
 void plans_review(struct agent *agent, struct binding *binding, struct batch *batch);
 /* The document of DESIGN section 4. */
+/* Begun, not ended, and not being executed at the moment; NULL: none. */
+struct plan_record *plan_paused(struct agent *agent, const struct binding *binding);
+/* The command that brings it further. */
+struct agent_command plan_next(const struct agent *agent, const struct plan_record *record);
 json_t *plan_document(const struct agent *agent, const struct plan_record *record);
 
 /* An approval that counts: its id is recorded as used before the plan is executed. */

@@ -67,7 +67,7 @@ static struct plan_record *record_of(struct agent *agent, struct text id, char *
     if (!record->canonical || !plan_parse(record->canonical, &record->plan) ||
         !approvals->digest(approvals, text_of(canonical_text), digest) ||
         (id.size && !text_is(id, digest))) {
-        failure_set(why, FAILURE_INTERNAL, "plan %.*s in the state is damaged; it is not used",
+        failure_set(why, FAILURE_PROTOCOL, "plan %.*s in the state is damaged; it is not used",
                     TEXT_ARG(text_part(id, 0, 12)));
         return plan_record_free(record);
     }
@@ -86,11 +86,15 @@ struct plan_record *plan_record_load(struct agent *agent, struct text id, struct
     if (!json)
         return NULL;
     if (!plan_state_parse(json_text_at(json, "state"), &state)) {
-        failure_set(why, FAILURE_INTERNAL, "plan %.*s in the state is damaged; it is not used",
+        failure_set(why, FAILURE_PROTOCOL, "plan %.*s in the state is damaged; it is not used",
                     TEXT_ARG(text_part(id, 0, 12)));
         return NULL;
     }
     record = record_of(agent, id, text_copy(json_text_at(json, "canonical")), state, why);
+    if (record) {
+        record->begun_at = json_integer_at(json, "begun_at", 0);
+        record->paused_at = record->begun_at ? record->begun_at : agent_now(agent);
+    }
     if (record && json_text_at(json, "why").start)
         record->why = text_copy(json_text_at(json, "why"));
     return record;
@@ -109,8 +113,9 @@ struct plan_record *plan_record_free(struct plan_record *record)
 
 json_t *plan_record_body(const struct plan_record *record)
 {
-    return json_pack("{s:s,s:o,s:s}", "state", plan_state_name(record->state), "why",
-                     json_of_string(record->why), "canonical", record->canonical_text);
+    return json_pack("{s:s,s:o,s:I,s:s}", "state", plan_state_name(record->state), "why",
+                     json_of_string(record->why), "begun_at", (json_int_t)record->begun_at,
+                     "canonical", record->canonical_text);
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */
@@ -132,6 +137,17 @@ struct plan_record *plan_of_binding(struct agent *agent, const struct binding *b
 
     TAILQ_FOREACH (record, &agent->plans, link)
         if (record->binding == binding && record->plan.action == action && record->state == state)
+            return record;
+    return NULL;
+}
+
+struct plan_record *plan_paused(struct agent *agent, const struct binding *binding)
+{
+    struct plan_record *record;
+
+    TAILQ_FOREACH (record, &agent->plans, link)
+        if (record->binding == binding && record->state == PLAN_EXECUTING && record->paused_at &&
+            !binding->execution)
             return record;
     return NULL;
 }
@@ -246,6 +262,8 @@ void plan_set_state(struct agent *agent, struct plan_record *record, enum plan_s
     int64_t now = agent_now(agent);
 
     record->state = state;
+    if (state == PLAN_EXECUTING)
+        record->begun_at = now;
     if (state == PLAN_SUPERSEDED || state == PLAN_EXPIRED || state == PLAN_NEEDS_HUMAN)
         withdraw_proposal(record);
     free(record->why);
@@ -292,7 +310,7 @@ void plans_review(struct agent *agent, struct binding *binding, struct batch *ba
 
 /* ---- the document ---------------------------------------------------------------------------- */
 
-static struct agent_command next_of(const struct agent *agent, const struct plan_record *record)
+struct agent_command plan_next(const struct agent *agent, const struct plan_record *record)
 {
     if (record->state == PLAN_OPEN && record->approvals < agent->config->approvals_required)
         return agent_command(agent, "approve %s --as NAME --key FILE", record->id);
@@ -309,7 +327,7 @@ static struct agent_command next_of(const struct agent *agent, const struct plan
 json_t *plan_document(const struct agent *agent, const struct plan_record *record)
 {
     const struct plan *plan = &record->plan;
-    struct agent_command next = next_of(agent, record);
+    struct agent_command next = plan_next(agent, record);
     json_t *version = plan->version.number ? json_integer(plan->version.number) : json_null();
 
     return json_pack(

@@ -40,6 +40,7 @@ static const struct incident_step expected[INCIDENT_EVENTS][INCIDENT_STATES] = {
     [EVENT_REPAIR_STARTED] =    {{H, 0},      {S, 0},      {R, 0},              {R, 0},           {R, 0},           {R, 0}},
     [EVENT_REPAIR_SUCCEEDED] =  {{H, SOON},   {S, SOON},   {V, SOON},           {V, SOON},        {V, SOON},        {V, SOON}},
     [EVENT_REPAIR_FAILED] =     {{N, FAILS},  {N, FAILS},  {N, AGAIN | NOTE},   {N, AGAIN | NOTE},{N, AGAIN | NOTE},{N, AGAIN | NOTE}},
+    [EVENT_REPAIR_STUCK] =      {{R, FAILS},  {R, FAILS},  {R, AGAIN | NOTE},   {R, AGAIN | NOTE},{R, AGAIN | NOTE},{R, AGAIN | NOTE}},
 };
 /* clang-format on */
 

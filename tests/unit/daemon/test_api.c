@@ -237,29 +237,73 @@ TEST(a_beginning_that_fits_several_ids_is_refused)
 
 /* ---- damage ---------------------------------------------------------------------------------- */
 
-TEST(a_plan_that_was_changed_in_the_store_is_not_believed)
+/* Changes the only plan in the store: its slot, so that its id is no longer that of its text. */
+static void damage_plan(struct world *world, const char *id)
 {
-    struct world *world = world_new();
-    char id[PLAN_ID_SIZE];
-    json_t *body;
-    char *text, *slot;
+    json_t *body = fake_store_body(&world->store, RECORD_PLAN, NULL, 0);
+    char *text = json_dumps(body, JSON_COMPACT), *slot = strstr(text, "primary");
 
-    fake_source_regenerate(&world->sources[0], 0, "ana@example.org");
-    assert_true(world_start(world, false));
-    assert_true(world_plan(world, "write_back", id));
-    world_stop(world);
-    body = fake_store_body(&world->store, RECORD_PLAN, NULL, 0);
-    text = json_dumps(body, JSON_COMPACT);
-    slot = strstr(text, "primary");
     assert_non_null(slot);
     memcpy(slot, "another", 7);
     fake_store_put(&world->store, RECORD_PLAN, id, "nachet", text);
     free(text);
     json_decref(body);
+}
+
+TEST(a_plan_that_was_changed_in_the_store_is_not_believed_and_stops_nothing_else)
+{
+    struct world *world = world_new();
+    struct world_answer answer;
+    char id[PLAN_ID_SIZE], other[PLAN_ID_SIZE], path[100];
+
+    fake_source_regenerate(&world->sources[0], 0, "ana@example.org");
     assert_true(world_start(world, false));
-    assert_int_equal(world->ready_failure.kind, FAILURE_INTERNAL);
-    assert_non_null(strstr(world->ready_failure.text, "damaged"));
+    assert_true(world_plan(world, "write_back", id));
+    world_stop(world);
+    damage_plan(world, id);
+    assert_true(world_start(world, true));
+    assert_int_equal(world->ready_failure.kind, FAILURE_NONE);
+    snprintf(path, sizeof(path), "/v1/objects/%s", id);
+    assert_int_equal(world_call(world, &answer, "GET", path, "dev", NULL), 500);
+    assert_non_null(strstr(json_string_in(answer.document, "error.text"), "damaged"));
+    world_answer_clear(&answer);
+    assert_int_equal(world_apply(world, id, &answer), 500);
+    world_answer_clear(&answer);
+    assert_int_equal(world->copies[0].writes, 0);
+    assert_true(world_run(world, 5 MINUTES));
+    assert_int_equal(fake_sink_count(&world->sinks[0], ALERT_FIRING), 1);
+    assert_true(world_plan(world, "write_back", other));
+    assert_int_equal(world_apply(world, other, &answer), 200);
+    world_answer_clear(&answer);
     world_free(world);
+}
+
+/* Nobody can tell any more what it did: that is told, and nothing more is changed there. */
+TEST(a_damaged_plan_that_was_under_way_is_told_and_keeps_its_binding_from_being_changed)
+{
+    static const char *const bodies[] = {"{\"state\":\"executing\",\"canonical\":\"{}\"}",
+                                         "{\"state\":\"exe", "{}"};
+
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+        struct world *world = world_new();
+        struct world_answer answer;
+        const struct fake_alert *alert;
+        char id[PLAN_ID_SIZE];
+
+        fake_store_put(&world->store, RECORD_PLAN, "abcdef1234567890", "nachet", bodies[i]);
+        assert_true(world_start(world, true));
+        assert_int_equal(world->ready_failure.kind, FAILURE_NONE);
+        assert_true(world_run(world, 5 MINUTES));
+        alert = fake_sink_last(&world->sinks[0], ALERT_FIRING);
+        assert_non_null(alert);
+        assert_non_null(strstr(json_string_in(alert->body, "why"), "abcdef1234567890"));
+        assert_true(world_plan(world, "rotate", id));
+        assert_int_equal(world_apply(world, id, &answer), 409);
+        assert_non_null(strstr(json_string_in(answer.document, "error.text"), "damaged"));
+        world_answer_clear(&answer);
+        assert_int_equal(world->sources[0].regenerated[1], 0);
+        world_free(world);
+    }
 }
 
 /* ---- canceling ------------------------------------------------------------------------------- */
@@ -360,16 +404,18 @@ TEST(an_agent_that_is_closed_while_it_loads_says_so_and_is_gone)
 
 int main(void)
 {
-    return RUN(CASE(each_bad_request_gets_one_sentence_and_changes_nothing),
-               CASE(check_reads_both_sides_of_what_is_asked_for),
-               CASE(without_a_store_it_checks_and_changes_nothing),
-               CASE(a_watcher_without_a_store_still_alerts),
-               CASE(incidents_and_plans_are_shown_by_the_beginning_of_their_id_with_their_timeline),
-               CASE(resolved_incidents_are_listed_unless_only_open_ones_are_asked_for),
-               CASE(a_beginning_that_fits_several_ids_is_refused),
-               CASE(a_plan_that_was_changed_in_the_store_is_not_believed),
-               CASE(canceling_a_request_stops_the_waiting_and_not_the_execution),
-               CASE(every_request_can_be_canceled_at_any_moment),
-               CASE(requests_under_way_are_answered_when_the_agent_closes),
-               CASE(an_agent_that_is_closed_while_it_loads_says_so_and_is_gone));
+    return RUN(
+        CASE(each_bad_request_gets_one_sentence_and_changes_nothing),
+        CASE(check_reads_both_sides_of_what_is_asked_for),
+        CASE(without_a_store_it_checks_and_changes_nothing),
+        CASE(a_watcher_without_a_store_still_alerts),
+        CASE(incidents_and_plans_are_shown_by_the_beginning_of_their_id_with_their_timeline),
+        CASE(resolved_incidents_are_listed_unless_only_open_ones_are_asked_for),
+        CASE(a_beginning_that_fits_several_ids_is_refused),
+        CASE(a_plan_that_was_changed_in_the_store_is_not_believed_and_stops_nothing_else),
+        CASE(a_damaged_plan_that_was_under_way_is_told_and_keeps_its_binding_from_being_changed),
+        CASE(canceling_a_request_stops_the_waiting_and_not_the_execution),
+        CASE(every_request_can_be_canceled_at_any_moment),
+        CASE(requests_under_way_are_answered_when_the_agent_closes),
+        CASE(an_agent_that_is_closed_while_it_loads_says_so_and_is_gone));
 }

@@ -288,6 +288,62 @@ TEST(a_lost_regenerate_is_sent_again_only_after_its_time_and_after_the_log_was_a
     world_free(world);
 }
 
+/* The copy still works, so nothing else would tell anybody. */
+TEST(a_rotation_that_stands_still_is_told_until_it_has_ended)
+{
+    struct world *world = world_of("rotate");
+    struct world_answer answer;
+    const struct fake_alert *alert;
+    char id[PLAN_ID_SIZE];
+
+    assert_true(world_plan(world, "rotate", id));
+    fake_fail(&world->clock,
+              (struct fake_fault){"source.regenerate", 1, FAILURE_AMBIGUOUS, .after_effect = true});
+    memcpy(world->sources[0].shown, world->sources[0].keys, sizeof(world->sources[0].shown));
+    world->sources[0].stale_lists = 100000;
+    assert_int_equal(world_apply(world, id, &answer), 409);
+    world_answer_clear(&answer);
+    watch_on(world, 1 MINUTES);
+    assert_int_equal(fake_sink_count(&world->sinks[0], ALERT_FIRING), 0);
+    assert_true(world_run(world, 1 HOURS));
+    alert = fake_sink_last(&world->sinks[0], ALERT_FIRING);
+    assert_non_null(alert);
+    assert_non_null(strstr(json_string_in(alert->body, "why"), "stands still"));
+    assert_non_null(strstr(json_string_in(alert->body, "next"), "rotate nachet"));
+    assert_int_equal(fake_sink_count(&world->sinks[0], ALERT_FIRING), 1);
+    assert_int_equal(fake_sink_count(&world->sinks[0], ALERT_RESOLVED), 0);
+    /* Neither a restart ends it ... */
+    watch_on(world, 1 HOURS);
+    assert_int_equal(fake_sink_count(&world->sinks[0], ALERT_FIRING), 1);
+    assert_int_equal(fake_sink_count(&world->sinks[0], ALERT_RESOLVED), 0);
+    /* ... only its end does. */
+    world->sources[0].stale_lists = 0;
+    assert_true(world_run(world, 10 MINUTES));
+    assert_string_equal(world_plan_state(world, id), "done");
+    assert_int_equal(fake_sink_count(&world->sinks[0], ALERT_RESOLVED), 1);
+    world_free(world);
+}
+
+TEST(a_rotation_that_needs_a_person_is_told_with_what_it_says)
+{
+    struct world *world = world_of("rotate");
+    struct world_answer answer;
+    const struct fake_alert *alert;
+    char id[PLAN_ID_SIZE];
+
+    watch_on(world, 1 MINUTES);
+    assert_true(world_plan(world, "rotate", id));
+    fake_fail(&world->clock, (struct fake_fault){"source.regenerate", 1, FAILURE_DENIED});
+    assert_int_equal(world_apply(world, id, &answer), 409);
+    world_answer_clear(&answer);
+    assert_true(world_run(world, 5 MINUTES));
+    alert = fake_sink_last(&world->sinks[0], ALERT_FIRING);
+    assert_non_null(alert);
+    assert_non_null(strstr(json_string_in(alert->body, "why"), "refused to regenerate"));
+    assert_non_null(strstr(json_string_in(alert->body, "next"), "show inc-"));
+    world_free(world);
+}
+
 TEST(a_regenerate_the_log_knows_is_never_sent_again)
 {
     struct world *world = world_of("rotate");
@@ -500,6 +556,8 @@ int main(void)
         CASE(whatever_fails_in_a_rotation_nothing_is_regenerated_twice),
         CASE(each_bad_answer_leads_where_it_should),
         CASE(a_lost_regenerate_is_sent_again_only_after_its_time_and_after_the_log_was_asked),
+        CASE(a_rotation_that_stands_still_is_told_until_it_has_ended),
+        CASE(a_rotation_that_needs_a_person_is_told_with_what_it_says),
         CASE(a_regenerate_the_log_knows_is_never_sent_again),
         CASE(a_slot_that_somebody_wrote_into_the_copy_meanwhile_is_not_regenerated),
         CASE(what_somebody_else_wrote_is_not_overwritten),
