@@ -38,7 +38,11 @@ static void plan_change(struct buffer *out, const json_t *plan)
     output_copy(&old, json_at(plan, "old"));
     output_field(out, "old", old.size ? buffer_text(&old) : TEXT("no value"));
     buffer_clear(&old);
-    output_field(out, "new", fresh.size ? fresh : TEXT("a key that does not exist yet"));
+    output_field(out, "new",
+                 fresh.size ? fresh
+                 : text_is(json_text_at(plan, "state"), "done")
+                     ? TEXT("a key that did not exist yet")
+                     : TEXT("a key that does not exist yet"));
 }
 
 void output_plan(struct buffer *out, const json_t *plan)

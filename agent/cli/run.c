@@ -98,6 +98,16 @@ static void on_old_closed(void *context)
         world_begin(runner);
 }
 
+static void reload(struct runner *runner);
+
+/* A change that came while the one before was being taken over is not lost. */
+static void go_on_watching(struct runner *runner)
+{
+    runner->phase = RUNNER_WATCHING;
+    if (runner->must_reload)
+        reload(runner);
+}
+
 static void on_trial_closed(void *context)
 {
     struct runner *runner = context;
@@ -110,7 +120,7 @@ static void on_trial_closed(void *context)
     if (runner->trial_failure.kind) {
         log_error("configuration not reloaded", FIELD("why", runner->trial_failure.text));
         runner->next = config_free(runner->next);
-        runner->phase = RUNNER_WATCHING;
+        go_on_watching(runner);
         return;
     }
     runner->phase = RUNNER_SWITCHING;
@@ -139,8 +149,6 @@ static struct world *open_world(struct runner *runner, const struct config *conf
     return runner->cli->maker->open(&settings, ready, runner, why);
 }
 
-static void reload(struct runner *runner);
-
 static void on_retry(uv_timer_t *timer)
 {
     struct runner *runner = timer->data;
@@ -151,8 +159,10 @@ static void on_retry(uv_timer_t *timer)
 
 static void reload(struct runner *runner)
 {
-    if (runner->phase != RUNNER_WATCHING)
+    if (runner->phase != RUNNER_WATCHING) {
+        runner->must_reload = true; /* once it watches again */
         return;
+    }
     if (agent_is_executing(runner->cli->maker->agent(runner->world))) {
         runner->must_reload = true;
         uv_timer_start(&runner->retry, on_retry, RELOAD_RETRY_MS, 0);
@@ -210,12 +220,12 @@ static void on_world_ready(const struct failure *failure, void *context)
     }
     serve(runner, agent_api(agent));
     agent_watch(agent);
-    runner->phase = RUNNER_WATCHING;
     /* A disk that is full or read-only stops repairs, never the watching. */
     if (runner->cli->maker->warning(runner->world))
         log_error("no state: watching and alerting without a memory, and nothing can be repaired",
                   FIELD("why", runner->cli->maker->warning(runner->world)));
     log_info("watching", FIELD("configuration", runner->config->path));
+    go_on_watching(runner);
 }
 
 static void world_begin(struct runner *runner)

@@ -68,28 +68,44 @@ struct loading {
     unsigned step;
 };
 
+/* A record that nobody can read is told and passed over; whatever else keeps us from reading ends
+ * the start. */
+static bool pass_over(const struct record *record, const char *what, const struct failure *damage,
+                      struct failure *why)
+{
+    if (damage->kind != FAILURE_PROTOCOL) {
+        *why = *damage;
+        return false;
+    }
+    log_error("damaged state", FIELD("record", what), FIELD_TEXT("id", record->id),
+              FIELD("why", damage->text));
+    return true;
+}
+
 static bool load_binding(struct agent *agent, const struct record *record, struct failure *why)
 {
     struct binding *binding = agent_binding_named(agent, record->id);
     cleanup_with(json_clean) json_t *body = NULL;
+    struct failure damage = {0};
 
     if (!binding)
         return true; /* no longer configured */
-    body = json_read_object(record->body, why);
-    if (!body || !binding_restore(binding, body))
-        return failure_set(why, FAILURE_INTERNAL, "the state of binding \"%s\" is damaged",
-                           binding->config->name);
-    return true;
+    body = json_read_object(record->body, &damage);
+    if (body && binding_restore(binding, body))
+        return true;
+    if (body)
+        failure_set(&damage, FAILURE_PROTOCOL, "it names no known state or verdict");
+    return pass_over(record, "binding", &damage, why); /* looked at as for the first time */
 }
 
 static bool load_incident(struct agent *agent, const struct record *record, struct failure *why)
 {
     struct binding *binding = agent_binding_named(agent, record->parent);
-    struct incident *incident = incident_load(agent, record->id, record->body);
+    struct failure damage = {0};
+    struct incident *incident = incident_load(record->id, record->body, &damage);
 
     if (!incident)
-        return failure_set(why, FAILURE_INTERNAL, "incident %.*s in the state is damaged",
-                           TEXT_ARG(record->id));
+        return pass_over(record, "incident", &damage, why);
     if (!binding || json_at(incident->body, "resolved_at") == NULL ||
         !json_is_null(json_at(incident->body, "resolved_at"))) {
         incident_free(incident);
@@ -105,6 +121,20 @@ static bool load_incident(struct agent *agent, const struct record *record, stru
     if (incident_is_told(incident) && json_is_null(json_at(incident->body, "regenerated")))
         binding->culprit_due_at = agent_now(agent);
     return true;
+}
+
+/* What is in trouble without an incident would never be told: it is found anew. */
+static void drop_troubles_without_incident(struct agent *agent)
+{
+    for (size_t i = 0; i < agent->binding_count; i++) {
+        struct binding *binding = &agent->bindings[i];
+
+        if (!binding->incident && binding->watch.state != INCIDENT_SUSPECTED) {
+            binding->watch.state = INCIDENT_HEALTHY;
+            binding->watch.since = 0;
+            binding->watch.run = 0;
+        }
+    }
 }
 
 /* It is never used. One that may have been under way keeps its binding from being changed: nobody
@@ -153,17 +183,18 @@ static bool load_approval(struct agent *agent, const struct record *record, stru
     struct plan_record *plan = plan_find(agent, record->parent);
 
     (void)why;
-    if (plan)
+    if (plan && plan->state == PLAN_OPEN)
         plan->approvals++; /* apply counts exactly; this is for the documents */
     return true;
 }
 
 static bool load_outbox(struct agent *agent, const struct record *record, struct failure *why)
 {
-    json_t *body = json_read_object(record->body, why);
+    struct failure damage = {0};
+    json_t *body = json_read_object(record->body, &damage);
 
     if (!body)
-        return false;
+        return pass_over(record, "alert to be delivered", &damage, why);
     outbox_take(agent->outbox, record->id, record->parent, body, true);
     return true;
 }
@@ -218,6 +249,8 @@ static void on_loaded(const struct failure *failure, void *context)
         failure_set(&why, FAILURE_CANCELED, "closed while it was starting");
         failure = &why;
     }
+    if (!failure)
+        drop_troubles_without_incident(loading->job.agent);
     loading_end(loading, failure);
 }
 

@@ -34,6 +34,18 @@ static json_t *result_document(struct api_call *call, const struct plan_record *
     return document;
 }
 
+/* Of a plan that a read has superseded, or time has expired, while the answer was on its way. */
+static void answer_with_plan(struct api_call *call, int status)
+{
+    struct plan_record *plan = the_plan(call);
+
+    if (plan)
+        call_answer(call, status, plan_document(call->job.agent, plan));
+    else
+        call_refuse(call, 409, FAILURE_CONFLICT, "the plan ended meanwhile: see \"%s\"",
+                    agent_command(call->job.agent, "show %.12s", call->id).text);
+}
+
 /* ---- finding a plan by a prefix of its id ---------------------------------------------------- */
 
 static void on_ended_plan(const struct record *records, size_t count, const struct failure *failure,
@@ -71,7 +83,9 @@ static void on_ended_plan(const struct record *records, size_t count, const stru
                 "plan %.12s is %s%s%s: nothing is executed twice; make a new one with \"%s\"",
                 plan->id, plan_state_name(plan->state), plan->why ? ": " : "",
                 plan->why ? plan->why : "",
-                agent_command(agent, "plan %.*s", TEXT_ARG(plan->plan.binding)).text);
+                agent_command(agent, plan->plan.action == PLAN_ROTATE ? "rotate %.*s" : "plan %.*s",
+                              TEXT_ARG(plan->plan.binding))
+                    .text);
     plan_record_free(plan);
 }
 
@@ -134,8 +148,7 @@ static void on_plan_stored(const struct failure *failure, void *context)
         call_answer(call, 200,
                     result_document(call, plan, "waiting", "the plan waits for approval", 3));
     else
-        call_answer(call, call->is_new ? 201 : 200,
-                    plan ? plan_document(call->job.agent, plan) : NULL);
+        answer_with_plan(call, call->is_new ? 201 : 200);
 }
 
 static struct binding *the_binding(struct api_call *call)
@@ -217,7 +230,6 @@ static void on_approved(const struct used_token *approved, size_t count,
                         const struct failure *failure, void *context)
 {
     struct api_call *call = context;
-    struct plan_record *plan = the_plan(call);
 
     (void)approved;
     (void)count;
@@ -227,7 +239,7 @@ static void on_approved(const struct used_token *approved, size_t count,
     if (failure)
         call_fail(call, failure);
     else
-        call_answer(call, 200, plan ? plan_document(call->job.agent, plan) : NULL);
+        answer_with_plan(call, 200);
 }
 
 void call_approve(struct api_call *call, struct text id)

@@ -231,6 +231,11 @@ static void on_incident(const struct record *records, size_t count, const struct
         return;
     }
     call->document = json_read_object(records[0].body, NULL);
+    if (!call->document) {
+        call_refuse(call, 500, FAILURE_INTERNAL, "incident %.*s in the state is damaged",
+                    TEXT_ARG(records[0].id));
+        return;
+    }
     read_timeline(call, records[0].id, "incident");
 }
 

@@ -56,15 +56,16 @@ bool binding_restore(struct binding *binding, const json_t *record)
     return true;
 }
 
-struct incident *incident_load(struct agent *agent, struct text id, struct text body)
+struct incident *incident_load(struct text id, struct text body, struct failure *why)
 {
     struct incident *incident = calloc(1, sizeof(*incident));
 
-    (void)agent;
-    if (!incident)
+    if (!incident) {
+        failure_out_of_memory(why);
         return NULL;
+    }
     snprintf(incident->id, sizeof(incident->id), "%.*s", TEXT_ARG(id));
-    incident->body = json_read_object(body, NULL);
+    incident->body = json_read_object(body, why);
     return incident->body ? incident : incident_free(incident);
 }
 

@@ -187,7 +187,7 @@ void incident_store(struct agent *agent, struct binding *binding, struct batch *
 /* ... and commits a batch with that in it. What the store does not take is put again by the next
  * read. */
 void incident_commit(struct agent *agent, struct binding *binding, struct batch *batch);
-struct incident *incident_load(struct agent *agent, struct text id, struct text body);
+struct incident *incident_load(struct text id, struct text body, struct failure *why);
 struct incident *incident_free(struct incident *incident); /* returns NULL */
 /* The binding's record: watch state and fingerprints. */
 json_t *binding_record(const struct binding *binding);

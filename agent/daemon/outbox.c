@@ -162,7 +162,7 @@ static void on_delivered(const struct failure *failure, void *context)
         lane_next(lane);
         return;
     }
-    if (failure->kind == FAILURE_CANCELED && agent->is_closing) {
+    if (agent->is_closing) { /* it is in the store, and tried again by the next process */
         lane_idle(lane);
         return;
     }

@@ -92,6 +92,8 @@ struct plan_record *plan_record_load(struct agent *agent, struct text id, struct
     }
     record = record_of(agent, id, text_copy(json_text_at(json, "canonical")), state, why);
     if (record) {
+        if (state != PLAN_OPEN) /* those of an open one are counted anew */
+            record->approvals = (unsigned)json_integer_at(json, "approvals", 0);
         record->begun_at = json_integer_at(json, "begun_at", 0);
         record->paused_at = record->begun_at ? record->begun_at : agent_now(agent);
     }
@@ -113,9 +115,9 @@ struct plan_record *plan_record_free(struct plan_record *record)
 
 json_t *plan_record_body(const struct plan_record *record)
 {
-    return json_pack("{s:s,s:o,s:I,s:s}", "state", plan_state_name(record->state), "why",
+    return json_pack("{s:s,s:o,s:I,s:i,s:s}", "state", plan_state_name(record->state), "why",
                      json_of_string(record->why), "begun_at", (json_int_t)record->begun_at,
-                     "canonical", record->canonical_text);
+                     "approvals", (int)record->approvals, "canonical", record->canonical_text);
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */

@@ -306,6 +306,36 @@ TEST(a_damaged_plan_that_was_under_way_is_told_and_keeps_its_binding_from_being_
     }
 }
 
+/* The incident is gone, the drift is not: it is told as a new one. */
+TEST(damaged_records_are_passed_over_and_the_drift_is_told_anew)
+{
+    static const enum record_kind kinds[] = {RECORD_BINDING, RECORD_INCIDENT, RECORD_OUTBOX};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        struct world *world = world_new();
+        json_t *incident;
+
+        fake_source_regenerate(&world->sources[0], 0, "ana@example.org");
+        assert_true(world_start(world, true));
+        assert_true(world_run(world, 5 MINUTES));
+        assert_int_equal(fake_sink_count(&world->sinks[0], ALERT_FIRING), 1);
+        world_stop(world);
+        incident = fake_store_body(&world->store, RECORD_INCIDENT, NULL, 0);
+        fake_store_put(&world->store, kinds[i],
+                       kinds[i] == RECORD_BINDING    ? "nachet"
+                       : kinds[i] == RECORD_INCIDENT ? json_string_in(incident, "id")
+                                                     : "damaged",
+                       kinds[i] == RECORD_OUTBOX ? "plain" : "nachet", "{\"state\":\"op");
+        json_decref(incident);
+        assert_true(world_start(world, true));
+        assert_int_equal(world->ready_failure.kind, FAILURE_NONE);
+        assert_true(world_run(world, 10 MINUTES));
+        assert_int_equal(fake_sink_count(&world->sinks[0], ALERT_FIRING),
+                         kinds[i] == RECORD_INCIDENT ? 2 : 1);
+        world_free(world);
+    }
+}
+
 /* ---- canceling ------------------------------------------------------------------------------- */
 
 TEST(canceling_a_request_stops_the_waiting_and_not_the_execution)
@@ -414,6 +444,7 @@ int main(void)
         CASE(a_beginning_that_fits_several_ids_is_refused),
         CASE(a_plan_that_was_changed_in_the_store_is_not_believed_and_stops_nothing_else),
         CASE(a_damaged_plan_that_was_under_way_is_told_and_keeps_its_binding_from_being_changed),
+        CASE(damaged_records_are_passed_over_and_the_drift_is_told_anew),
         CASE(canceling_a_request_stops_the_waiting_and_not_the_execution),
         CASE(every_request_can_be_canceled_at_any_moment),
         CASE(requests_under_way_are_answered_when_the_agent_closes),
