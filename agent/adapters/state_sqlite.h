@@ -22,4 +22,10 @@ must_use struct state_store *state_sqlite_open(uv_loop_t *loop, const char *path
  * accepted. `closed` runs after the last `done`, from the loop, and the store is gone. */
 void state_sqlite_close(struct state_store *store, void (*closed)(void *context), void *context);
 
+/* The right to watch with the state at `path`: one process at a time has it, until it unlocks or
+ * ends. `fd` is -1 when not held. CONFLICT: another process has it; any other failure says that
+ * nobody can tell. */
+must_use bool state_sqlite_lock_watch(const char *path, int *fd, struct failure *why);
+void state_sqlite_unlock_watch(int *fd);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "agent/adapters/config.h"
 #include "agent/adapters/http_api.h"
+#include "agent/adapters/state_sqlite.h"
 #include "agent/daemon/log.h"
 #include "net/http.h"
 
@@ -41,6 +42,7 @@ struct runner {
     uv_timer_t retry, patience;
     enum runner_phase phase;
     bool must_reload, is_failed;
+    int watch_lock; /* of the state in force; -1: none */
 };
 
 static void world_begin(struct runner *runner);
@@ -71,6 +73,32 @@ static bool same_listeners(const struct config *a, const struct config *b)
     for (size_t i = 0; i < a->listen_count; i++)
         if (strcmp(a->listen[i], b->listen[i]) != 0)
             return false;
+    return true;
+}
+
+/* ---- one daemon for one state -----------------------------------------------------------------
+ */
+
+/* Two would tell everything twice, as different incidents. Where no lock can be had, on a disk that
+ * is full or read-only, watching goes on without. */
+static bool lock_state(const struct config *config, int *lock, struct failure *why)
+{
+    return state_sqlite_lock_watch(config->state_path, lock, why) || why->kind != FAILURE_CONFLICT;
+}
+
+static bool lock_next_state(struct runner *runner)
+{
+    struct failure why = {0};
+    int lock = -1;
+
+    if (strcmp(runner->config->state_path, runner->next->state_path) == 0)
+        return true;
+    if (!lock_state(runner->next, &lock, &why)) {
+        log_error("configuration not reloaded", FIELD("why", why.text));
+        return false;
+    }
+    state_sqlite_unlock_watch(&runner->watch_lock);
+    runner->watch_lock = lock;
     return true;
 }
 
@@ -172,6 +200,10 @@ static void reload(struct runner *runner)
     runner->next = read_again(runner);
     if (!runner->next)
         return;
+    if (!lock_next_state(runner)) {
+        runner->next = config_free(runner->next);
+        return;
+    }
     if (!same_listeners(runner->config, runner->next))
         log_warn("configuration", FIELD("problem", "a change of api.listen needs a restart"));
     memset(&runner->trial_failure, 0, sizeof(runner->trial_failure));
@@ -238,7 +270,7 @@ static void world_begin(struct runner *runner)
         fail(runner, why.text);
 }
 
-static bool listen_all(struct runner *runner)
+static bool listen_alone(struct runner *runner)
 {
     const struct config *config = runner->config;
     struct failure why = {0};
@@ -251,6 +283,10 @@ static bool listen_all(struct runner *runner)
         }
         runner->api_count++;
         runner->apis_open++;
+    }
+    if (!lock_state(config, &runner->watch_lock, &why)) {
+        cli_error("%s", why.text);
+        return false;
     }
     return true;
 }
@@ -348,7 +384,7 @@ static void handles_start(struct runner *runner)
 
 int command_run(struct cli *cli)
 {
-    struct runner runner = {.cli = cli, .config = cli_config(cli)};
+    struct runner runner = {.cli = cli, .config = cli_config(cli), .watch_lock = -1};
 
     if (!runner.config)
         return EXIT_USAGE;
@@ -360,7 +396,7 @@ int command_run(struct cli *cli)
         cli_error("out of memory");
         return EXIT_REFUSED;
     }
-    if (listen_all(&runner)) {
+    if (listen_alone(&runner)) {
         handles_start(&runner);
         world_begin(&runner);
     } else {
@@ -369,6 +405,7 @@ int command_run(struct cli *cli)
     }
     uv_run(&runner.loop, UV_RUN_DEFAULT);
     uv_loop_close(&runner.loop);
+    state_sqlite_unlock_watch(&runner.watch_lock);
     config_free(runner.config);
     config_free(runner.next);
     return runner.is_failed ? EXIT_REFUSED : EXIT_DONE;

@@ -6,6 +6,7 @@ was one write, one regenerate, one resolved alert.
 Two ways to kill at a chosen moment. "before STEP": a trigger in the state makes the insertion of that step in the
 journal take forever, so the process dies with the step before it done and this one not begun. "during STEP": the lab
 delays the request of that step, before or after the deed, so the process dies waiting for an answer."""
+import json
 import signal
 import sqlite3
 import time
@@ -483,6 +484,19 @@ class Stopping(Crash):
         daemon.kill()
         third = harness.Daemon(self.place)  # a socket nobody listens on is no obstacle
         self.assertEqual(0, third.stop()[0])
+
+    def test_a_second_daemon_on_the_same_state(self):
+        """a second daemon with another socket but the same state refuses to start too, and names the first"""
+        daemon = harness.Daemon(self.place)
+        settings = dict(self.settings, api={"listen": ["unix:%s" % (self.place.directory / "other.sock")]})
+        other = self.place.directory / "other.yaml"
+        other.touch(mode=0o600)
+        other.write_text(json.dumps(settings))
+        second = self.place.keydrift("run", "-c", str(other), config=False, seconds=10).must(1)
+        self.assertIn(str(daemon.process.pid), second.err)
+        self.assertIn("state", second.err)
+        self.assertEqual(0, daemon.stop()[0])
+        self.assertEqual(0, harness.Daemon(self.place).stop()[0])
 
     def test_reload(self):
         """SIGHUP with a bad file keeps the old configuration, with a good one takes it, without a gap in the watch"""
