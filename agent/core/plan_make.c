@@ -84,7 +84,7 @@ static bool plan_rotate(struct plan *plan, const struct source_fact *source,
     if (held == ANY_SLOT)
         return failure_set(why, FAILURE_CONFLICT,
                            "the copy in Vault is %s: a rotation starts from a copy that works, so "
-                           "repair the drift first (keydrift plan --action write_back)",
+                           "repair the drift first (keydrift plan BINDING)",
                            verdict_name(judgement.verdict));
     if (source->slot_count < 2)
         return failure_set(why, FAILURE_CONFLICT,
