@@ -83,6 +83,15 @@ static bool verify(struct approving *approving, struct text token, size_t place,
 
 /* ---- counting what the plan has -------------------------------------------------------------- */
 
+/* One person's further tokens add nothing, and must not take the room of another's. */
+static bool is_from_somebody_else(const struct approval *approvals, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (text_equal_ignoring_case(approvals[i].approver, approvals[count].approver))
+            return false;
+    return true;
+}
+
 static void on_approvals(const struct record *records, size_t size, const struct failure *failure,
                          void *context)
 {
@@ -103,7 +112,8 @@ static void on_approvals(const struct record *records, size_t size, const struct
 
         /* One that fails has expired since, or its approver was removed. */
         if (body &&
-            verify(approving, json_text_at(body, "token"), verified, &approvals[verified], NULL))
+            verify(approving, json_text_at(body, "token"), verified, &approvals[verified], NULL) &&
+            is_from_somebody_else(approvals, verified))
             verified++;
     }
     if (plan)

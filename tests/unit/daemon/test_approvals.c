@@ -133,6 +133,27 @@ TEST(without_approvers_nothing_is_written)
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
+TEST(one_approver_with_many_tokens_hides_no_other)
+{
+    struct world *world = world_to_repair(false);
+    struct world_answer answer;
+    char id[PLAN_ID_SIZE], token[FAKE_TOKEN_SIZE];
+
+    world->config.approvals_required = 2;
+    assert_true(world_plan(world, "write_back", id));
+    for (unsigned i = 0; i <= APPROVAL_MAX; i++) {
+        world_token(world, id, i < APPROVAL_MAX ? "ana" : "bo", token);
+        assert_int_equal(approve(world, id, token, &answer), 200);
+        assert_int_equal(json_integer_at(answer.document, "approvals.have", -1),
+                         i < APPROVAL_MAX ? 1 : 2);
+        world_answer_clear(&answer);
+    }
+    assert_int_equal(apply(world, id, NULL, &answer), 200);
+    assert_int_equal(world->copies[0].writes, 1);
+    world_answer_clear(&answer);
+    world_free(world);
+}
+
 TEST(two_required_are_two_people)
 {
     struct world *world = world_to_repair(false);
@@ -457,7 +478,9 @@ int main(void)
 {
     return RUN(CASE(every_approval_that_is_refused_says_why_and_is_audited_and_writes_nothing),
                CASE(one_refused_token_among_good_ones_refuses_them_all),
-               CASE(without_approvers_nothing_is_written), CASE(two_required_are_two_people),
+               CASE(without_approvers_nothing_is_written),
+               CASE(one_approver_with_many_tokens_hides_no_other),
+               CASE(two_required_are_two_people),
                CASE(approvals_survive_a_restart_and_expire_with_time),
                CASE(a_token_another_process_used_is_not_used_again), CASE(a_plan_is_executed_once),
                CASE(two_who_apply_at_once_share_one_execution),
