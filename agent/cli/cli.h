@@ -25,7 +25,8 @@ struct cli {
     bool is_json, is_quiet, is_verbose, has_color;
     const char **arguments; /* behind the options; NULL-terminated */
     size_t argument_count;
-    char *self; /* "keydrift -c FILE" as people would type it now */
+    const char *program; /* as it was called */
+    char *self;          /* "keydrift -c FILE" as people would type it now */
 };
 
 struct command {
@@ -50,6 +51,9 @@ int cli_main(int argc, const char **argv, const struct world_maker *maker);
  * /etc/keydrift/keydrift.yaml. NULL, with everything said on standard error, when there is none or
  * it has errors (EXIT_USAGE then). Warnings are printed, unless -q. */
 struct config *cli_config(struct cli *cli);
+/* From now on `self` names this file, so that it means the same wherever people read it. False when
+ * out of memory. */
+must_use bool cli_name_config(struct cli *cli, const char *absolute_path);
 /* Only its path; NULL with everything said when none was named and there is none. */
 const char *cli_config_path(const struct cli *cli);
 

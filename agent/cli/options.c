@@ -173,15 +173,15 @@ static void append_quoted(struct buffer *out, const char *word)
     buffer_append_byte(out, '\'');
 }
 
-static char *self_of(const struct cli *cli, const char *program)
+static char *self_of(const char *program, const char *config_path)
 {
     struct buffer out;
 
     buffer_init(&out, 8192);
     append_quoted(&out, program && *program ? program : "keydrift");
-    if (cli->config_path) {
+    if (config_path) {
         buffer_append_string(&out, " -c ");
-        append_quoted(&out, cli->config_path);
+        append_quoted(&out, config_path);
     }
     return buffer_take(&out);
 }
@@ -207,10 +207,22 @@ bool options_apply(struct cli *cli, const char *program)
     cli->is_quiet = given.is_quiet != 0;
     cli->is_verbose = given.is_verbose != 0;
     cli->has_color = wants_color();
-    cli->self = self_of(cli, program);
+    cli->program = program;
+    cli->self = self_of(program, cli->config_path);
     if (!cli->self)
         cli_error("out of memory");
     return cli->self != NULL;
+}
+
+bool cli_name_config(struct cli *cli, const char *absolute_path)
+{
+    char *self = self_of(cli->program, absolute_path);
+
+    if (!self)
+        return false;
+    free(cli->self);
+    cli->self = self;
+    return true;
 }
 
 const char *option_last(const char *const *values)

@@ -388,6 +388,11 @@ int command_run(struct cli *cli)
 
     if (!runner.config)
         return EXIT_USAGE;
+    /* What an alert tells people to type must work in any folder. */
+    if (!cli_name_config(cli, runner.config->path)) {
+        cli_error("out of memory");
+        return EXIT_REFUSED;
+    }
     log_set_level(cli->is_quiet ? LOG_WARN : cli->is_verbose ? LOG_DEBUG : LOG_INFO);
     uv_loop_init(&runner.loop);
     handles_init(&runner);

@@ -22,8 +22,10 @@ static void on_checked(const struct check_result *result, void *context)
     for (size_t i = 0; i < call->binding_count; i++)
         if (call->bindings[i] == result->binding)
             call->checks[i] = NULL;
-    if (call->job.agent->is_watching && !result->is_canceled && !call->job.agent->is_closing)
-        incident_on_read(call->job.agent, result);
+    /* Reads that confirm each other are the watcher's: they keep their distance in time. */
+    if (!result->is_canceled && !call->job.agent->is_closing)
+        watcher_check_soon(call->job.agent, result->binding,
+                           result->binding->config->confirm_delay_ms);
     if (--call->pending == 0)
         check_finish(call);
 }
