@@ -167,7 +167,8 @@ const struct command commands[] = {
         .arguments = "approver NAME --out DIR | fingerprint --out FILE",
         .summary = "Make an approver's key pair, or a fingerprint key",
         .details = "`approver` writes DIR/NAME.key, which stays with the approver (Ed25519, mode "
-                   "0600), and DIR/NAME.pub, which goes into the configuration. `fingerprint` "
+                   "0600), and DIR/NAME.pub, which goes into the configuration; DIR is made where "
+                   "it is not there yet. `fingerprint` "
                    "writes the key that an installation's fingerprints are made with; `keydrift "
                    "run` makes its own where there is none. Nothing is ever overwritten.",
         .exits = PLAIN_EXITS,

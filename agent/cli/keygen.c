@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static struct {
     const char **out;
@@ -76,6 +77,9 @@ static int make_pair(const struct cli *cli, const char *directory)
 
     if (!name)
         return cli_usage_error(cli, "keygen: approver needs a NAME");
+    /* A folder that is not there yet is made, where its parent is. Whatever goes wrong is told by
+     * the next step. */
+    mkdir(directory, 0700);
     if (!approver_keys_make(name, directory, &why))
         return fail(&why);
     snprintf(key_file, sizeof(key_file), "%s/%s.key", directory, name);

@@ -225,6 +225,11 @@ class Keys(Folder):
         self.write("keydrift.yaml", CONFIG + snippet)
         self.call("config", "check")
 
+    def test_a_folder_that_is_not_there_yet_is_made(self):
+        self.call("keygen", "approver", "ana", "--out", "fresh")
+        self.assertEqual(self.mode("fresh"), 0o700)
+        self.assertEqual(self.mode("fresh/ana.key"), 0o600)
+
     def test_nothing_is_overwritten(self):
         self.call("keygen", "approver", "ana", "--out", ".")
         before = self.read("ana.key")
@@ -245,7 +250,7 @@ class Keys(Folder):
 
     def test_a_name_that_is_no_name_and_a_folder_that_is_none_are_refused(self):
         self.refused("keygen", "approver", "../ana", "--out", ".", says="approver's name")
-        self.call("keygen", "approver", "ana", "--out", "absent", code=1)
+        self.call("keygen", "approver", "ana", "--out", "absent/deeper", code=1)
         self.refused("keygen", "approver", "--out", ".", says="needs a NAME")
         self.refused("keygen", "fingerprint", "x", "--out", "f", says='takes no "x"')
 
