@@ -2,6 +2,7 @@
 /* The printed schema held against the reader: what the reader takes the schema takes, what one
  * table row forbids both refuse. The validator here knows just the words the schema uses. */
 #include "agent/adapters/config.h"
+#include "azureclient/azureclient.h"
 #include "net/json.h"
 #include "tests/support/test.h"
 
@@ -202,13 +203,28 @@ TEST(what_is_shown_is_valid)
     config_free(config);
 }
 
+/* The table of the configuration and that of the client are two: neither may know a kind alone. */
+TEST(the_schema_offers_exactly_the_key_kinds_the_client_knows)
+{
+    const json_t *kinds =
+        json_at(root, "properties.bindings.items.properties.source.properties.kind.enum");
+    size_t count = 0;
+
+    for (; azure_key_kind_at(count); count++)
+        assert_string_equal(json_string_value(json_array_get(kinds, count)),
+                            azure_key_kind_at(count));
+    assert_true(count > 0);
+    assert_int_equal(json_array_size(kinds), count);
+}
+
 int main(void)
 {
     int result;
 
     root = schema_read();
     result = RUN(CASE(schema_and_reader_agree_on_what_is_right),
-                 CASE(schema_and_reader_agree_on_what_is_wrong), CASE(what_is_shown_is_valid));
+                 CASE(schema_and_reader_agree_on_what_is_wrong), CASE(what_is_shown_is_valid),
+                 CASE(the_schema_offers_exactly_the_key_kinds_the_client_knows));
     json_decref(root);
     return result;
 }
