@@ -273,13 +273,12 @@ TEST(trap_14_canceling_and_timing_out_some_leaves_the_others_on_the_socket_unhar
     fresh_close(fresh);
 }
 
-TEST(trap_14_canceling_a_neighbour_while_answers_arrive_leaves_the_others_unharmed)
+/* One burst in which each answer of an even item cancels its neighbour; how many were canceled. */
+static unsigned cancel_neighbours(struct fresh *fresh)
 {
-    struct fresh *fresh = fresh_open(ITEMS, 4);
     struct asked asked[ITEMS];
     unsigned canceled = 0;
 
-    warm_up(fresh);
     stop_server();
     for (unsigned i = 0; i < ITEMS; i += 2) {
         ask(fresh, i, 10000, &asked[i]);
@@ -297,7 +296,18 @@ TEST(trap_14_canceling_a_neighbour_while_answers_arrive_leaves_the_others_unharm
             expect_answer(fresh, &asked[i]);
         canceled += asked[i].failure.kind != FAILURE_NONE;
     }
-    assert_true(canceled > 0);
+    return canceled;
+}
+
+/* On a busy machine a whole burst may be answered before this program runs again, and then there is
+ * nobody left to cancel: another burst. */
+TEST(trap_14_canceling_a_neighbour_while_answers_arrive_leaves_the_others_unharmed)
+{
+    struct fresh *fresh = fresh_open(ITEMS, 4);
+
+    warm_up(fresh);
+    while (!cancel_neighbours(fresh))
+        ;
     warm_up(fresh);
     assert_int_equal(fresh->connections, 1);
     fresh_close(fresh);
