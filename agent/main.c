@@ -14,10 +14,11 @@
 #include "agent/cli/cli.h"
 #include "azureclient/azureclient.h"
 #include "base/buffer.h"
+#include "base/memory.h"
 #include "net/http.h"
 #include "vaultclient/vaultclient.h"
 
-#include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -204,7 +205,7 @@ static struct secret *fingerprint_key(const struct config *config, struct failur
         key = fingerprint_key_load_or_make(path, true, why);
     else
         failure_out_of_memory(why);
-    free(path);
+    memory_free(path);
     return key;
 }
 
@@ -216,7 +217,7 @@ static struct secret *passing_key(struct world *world, struct failure *why)
     buffer_init(&text, 4096);
     buffer_printf(&text, "%s%s; fingerprints are good for this call only",
                   world->store_why ? world->store_why : "", world->store_why ? "" : why->text);
-    free(world->store_why);
+    memory_free(world->store_why);
     world->store_why = buffer_take(&text);
     *why = (struct failure){0};
     return world->store_why ? fingerprint_key_random() : NULL;
@@ -252,12 +253,12 @@ static struct key_source *source_for(struct world *world, const struct azure_key
     for (size_t i = world->source_count; i > 0; i--) {
         if (!text_equal_ignoring_case(text_of(world->sources[i - 1]->id), text_of(id)))
             continue;
-        free(id);
+        memory_free(id);
         return world->sources[i - 1];
     }
     source = azure_source_new(world->azure, world->fingerprinter, world->clock, kind, id,
                               (unsigned)world->source_count);
-    free(id);
+    memory_free(id);
     if (source)
         world->sources[world->source_count++] = source;
     return source;
@@ -289,9 +290,9 @@ static bool bindings_open(struct world *world, struct failure *why)
 {
     size_t count = world->config->binding_count, room = count ? count : 1;
 
-    world->sources = calloc(room, sizeof(struct key_source *));
-    world->copies = calloc(room, sizeof(struct secret_copy *));
-    world->ports = calloc(room, sizeof(*world->ports));
+    world->sources = memory_zeroed(room, sizeof(struct key_source *));
+    world->copies = memory_zeroed(room, sizeof(struct secret_copy *));
+    world->ports = memory_zeroed(room, sizeof(*world->ports));
     if (!world->sources || !world->copies || !world->ports)
         return failure_out_of_memory(why);
     for (size_t i = 0; i < count; i++)
@@ -326,7 +327,7 @@ static bool sinks_open(struct world *world, struct failure *why)
 {
     size_t count = world->config->alert_count;
 
-    world->sinks = calloc(count ? count : 1, sizeof(struct alert_sink *));
+    world->sinks = memory_zeroed(count ? count : 1, sizeof(struct alert_sink *));
     if (!world->sinks)
         return failure_out_of_memory(why);
     for (size_t i = 0; i < count; i++) {
@@ -348,8 +349,8 @@ static void on_clock_closed(void *context)
 
     approvals_openssl_free(world->approvals);
     fingerprinter_free(world->fingerprinter);
-    free(world->store_why);
-    free(world);
+    memory_free(world->store_why);
+    memory_free(world);
     if (closed)
         closed(closed_context);
 }
@@ -368,9 +369,9 @@ static void ports_free(struct world *world)
         vault_copy_free(world->copies[i]);
     for (size_t i = 0; i < world->source_count; i++)
         azure_source_free(world->sources[i]);
-    free(world->copies);
-    free(world->sources);
-    free(world->ports);
+    memory_free(world->copies);
+    memory_free(world->sources);
+    memory_free(world->ports);
 }
 
 static void on_azure_closed(void *context)
@@ -402,7 +403,7 @@ static void sinks_close(struct world *world)
         else
             alert_webhook_close(world->sinks[i]);
     }
-    free(world->sinks);
+    memory_free(world->sinks);
 }
 
 static void on_agent_closed(void *context)
@@ -450,7 +451,7 @@ static bool agent_start(struct world *world, const struct world_settings *settin
 static struct world *world_open(const struct world_settings *settings, operation_done *ready,
                                 void *context, struct failure *why)
 {
-    struct world *world = calloc(1, sizeof(*world));
+    struct world *world = memory_zeroed(1, sizeof(*world));
 
     if (world) {
         world->loop = settings->loop;
@@ -459,7 +460,7 @@ static struct world *world_open(const struct world_settings *settings, operation
         world->clock = uv_clock_open(settings->loop);
     }
     if (!world || !world->clock) {
-        free(world);
+        memory_free(world);
         failure_out_of_memory(why);
         return NULL;
     }
@@ -502,6 +503,7 @@ int main(int argc, const char **argv)
     int code;
 
     forbid_dumps();
+    signal(SIGPIPE, SIG_IGN);
     if (!net_global_init(&why)) {
         cli_error("%s", why.text);
         return EXIT_REFUSED;

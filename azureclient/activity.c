@@ -4,9 +4,8 @@
 #include "azureclient/key_kinds.h"
 #include "azureclient/wire.h"
 #include "azureclient/wire_events.h"
+#include "base/memory.h"
 #include "base/moment.h"
-
-#include <stdlib.h>
 
 #define PAGE_LIMIT   50
 #define ANSWER_LIMIT ((size_t)8 << 20)                /* ARM's own */
@@ -37,8 +36,8 @@ static void who_release(struct azure_task *task)
     struct who *who = (struct who *)task;
 
     event_search_clear(&who->search);
-    free(who->id);
-    free(who->request_id);
+    memory_free(who->id);
+    memory_free(who->request_id);
 }
 
 static void on_page(struct azure_task *task, const struct http_answer *answer,
@@ -99,7 +98,7 @@ static void on_page(struct azure_task *task, const struct http_answer *answer,
     } else {
         task_end(task, NULL);
     }
-    free(next);
+    memory_free(next);
 }
 
 static void send_first(struct who *who)

@@ -3,9 +3,9 @@
 #include "azureclient/client.h"
 #include "azureclient/key_kinds.h"
 #include "azureclient/wire.h"
+#include "base/memory.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void go(struct azure_task *task);
@@ -107,11 +107,11 @@ static void go(struct azure_task *task)
 void arm_send(struct azure_task *task, const struct arm_request *request, task_step *then)
 {
     char *target = text_copy(request->target);
-    char *body = request->body ? strdup(request->body) : NULL;
+    char *body = request->body ? memory_string(request->body) : NULL;
     struct failure why;
 
-    free(task->arm.target);
-    free(task->arm.body);
+    memory_free(task->arm.target);
+    memory_free(task->arm.body);
     task->arm.target = target;
     task->arm.body = body;
     if (!target || (request->body && !body)) {

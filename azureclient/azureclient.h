@@ -98,7 +98,8 @@ const char *azure_key_kind_slot(const struct azure_key_kind *kind, size_t index)
 const char *azure_key_kind_at(size_t index);
 
 /* "/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W/
- * onlineEndpoints/E" to free(), or NULL with INVALID when a part could not be a name there. */
+ * onlineEndpoints/E" to memory_free(), or NULL with INVALID when a part could not be a name there.
+ */
 must_use char *azure_endpoint_id(struct text subscription, struct text resource_group,
                                  struct text workspace, struct text endpoint, struct failure *why);
 

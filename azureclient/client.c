@@ -2,8 +2,8 @@
 /* Opening a client, and closing it once nothing is left in flight. */
 #include "azureclient/client.h"
 #include "azureclient/wire.h"
+#include "base/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -59,15 +59,15 @@ static void client_free(struct azure_client *client)
     upstream_close(client->arm);
     tokens_clear(&client->tokens);
     credential_clear(&client->credential);
-    free(client->arm_origin);
-    free(client->ca_file);
-    free(client);
+    memory_free(client->arm_origin);
+    memory_free(client->ca_file);
+    memory_free(client);
 }
 
 struct azure_client *azure_client_open(struct http *http, const struct azure_settings *settings,
                                        struct failure *why)
 {
-    struct azure_client *client = calloc(1, sizeof(*client));
+    struct azure_client *client = memory_zeroed(1, sizeof(*client));
 
     if (!client) {
         failure_out_of_memory(why);
@@ -79,7 +79,7 @@ struct azure_client *azure_client_open(struct http *http, const struct azure_set
     client->loop = http_loop(http);
     client->timeout_ms = settings->timeout_ms ? settings->timeout_ms : DEFAULT_TIMEOUT_MS;
     client->max_in_flight = settings->max_in_flight;
-    if (settings->ca_file && !(client->ca_file = strdup(settings->ca_file))) {
+    if (settings->ca_file && !(client->ca_file = memory_string(settings->ca_file))) {
         failure_out_of_memory(why);
         goto fail;
     }

@@ -3,10 +3,10 @@
  * request it makes. Files are read for each request, since others replace them while we run. */
 #include "azureclient/client.h"
 #include "azureclient/wire.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -178,7 +178,7 @@ static bool copy(const char *from, char **to)
 {
     if (!from || !*from)
         return true;
-    *to = strdup(from);
+    *to = memory_string(from);
     return *to;
 }
 
@@ -253,12 +253,12 @@ fail:
 
 void credential_clear(struct credential *credential)
 {
-    free(credential->tenant_id);
-    free(credential->client_id);
-    free(credential->client_secret_file);
-    free(credential->federated_token_file);
-    free(credential->authority);
-    free(credential->audience);
+    memory_free(credential->tenant_id);
+    memory_free(credential->client_id);
+    memory_free(credential->client_secret_file);
+    memory_free(credential->federated_token_file);
+    memory_free(credential->authority);
+    memory_free(credential->audience);
     secret_free(credential->client_secret);
     *credential = (struct credential){0};
 }

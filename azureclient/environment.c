@@ -3,8 +3,8 @@
  * unset one, as it is for them. */
 #include "azureclient/azureclient.h"
 #include "azureclient/wire.h"
+#include "base/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct azure_environment {
@@ -16,13 +16,13 @@ struct azure_environment *azure_environment_free(struct azure_environment *kept)
 {
     if (!kept)
         return NULL;
-    free(kept->tenant_id);
-    free(kept->client_id);
-    free(kept->federated_token_file);
-    free(kept->authority);
-    free(kept->imds_url);
+    memory_free(kept->tenant_id);
+    memory_free(kept->client_id);
+    memory_free(kept->federated_token_file);
+    memory_free(kept->authority);
+    memory_free(kept->imds_url);
     secret_free(kept->client_secret);
-    free(kept);
+    memory_free(kept);
     return NULL;
 }
 
@@ -31,7 +31,7 @@ static bool fill(const char **setting, const char *value, char **kept, struct fa
 {
     if (*setting || !value || !*value)
         return true;
-    *kept = strdup(value);
+    *kept = memory_string(value);
     *setting = *kept;
     return *kept || failure_out_of_memory(why);
 }
@@ -61,7 +61,7 @@ bool azure_settings_from_environment(struct azure_settings *settings,
                                      char *(*get)(const char *name),
                                      struct azure_environment **kept, struct failure *why)
 {
-    struct azure_environment *fresh = calloc(1, sizeof(*fresh));
+    struct azure_environment *fresh = memory_zeroed(1, sizeof(*fresh));
     struct azure_settings filled = *settings;
     struct azure_credential *credential = &filled.credential;
 

@@ -7,9 +7,8 @@
 #include "azureclient/client.h"
 #include "azureclient/key_kinds.h"
 #include "azureclient/wire.h"
+#include "base/memory.h"
 #include "net/json.h"
-
-#include <stdlib.h>
 
 /* ---- list ------------------------------------------------------------------------------------ */
 
@@ -40,7 +39,7 @@ static void list_release(struct azure_task *task)
 
     for (size_t i = 0; i < AZURE_SLOTS; i++)
         secret_free(list->keys[i]);
-    free(list->id);
+    memory_free(list->id);
 }
 
 static void on_list(struct azure_task *task, const struct http_answer *answer,
@@ -139,7 +138,7 @@ static void get_release(struct azure_task *task)
     struct get_endpoint *get = (struct get_endpoint *)task;
 
     json_clean(&get->json);
-    free(get->id);
+    memory_free(get->id);
 }
 
 static bool read_endpoint(struct get_endpoint *get, struct text body, struct failure *why)

@@ -6,8 +6,7 @@
  * taken the change on: whatever keeps us from seeing its end is AMBIGUOUS. */
 #include "azureclient/client.h"
 #include "azureclient/wire.h"
-
-#include <stdlib.h>
+#include "base/memory.h"
 
 #define PAUSE_MS       2000 /* as Microsoft's libraries do when Azure names none */
 #define PAUSE_FLOOR_MS 100
@@ -17,8 +16,8 @@ static void look(struct azure_task *task);
 
 void operation_poll_clear(struct operation_poll *poll)
 {
-    free(poll->status_target);
-    free(poll->result_target);
+    memory_free(poll->status_target);
+    memory_free(poll->result_target);
     poll->status_target = poll->result_target = NULL;
 }
 
@@ -64,7 +63,7 @@ static bool take_target(struct azure_task *task, const struct http_answer *answe
         end_ambiguous(task, "we are out of memory");
         return false;
     }
-    free(*target);
+    memory_free(*target);
     *target = copy;
     return true;
 }

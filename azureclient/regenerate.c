@@ -7,9 +7,9 @@
 #include "azureclient/client.h"
 #include "azureclient/key_kinds.h"
 #include "azureclient/wire.h"
+#include "base/memory.h"
 #include "net/retry.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_DEADLINE_MS (5u * 60 * 1000)
@@ -39,8 +39,8 @@ static void regenerate_release(struct azure_task *task)
     struct regenerate *regenerate = (struct regenerate *)task;
 
     operation_poll_clear(&regenerate->poll);
-    free(regenerate->id);
-    free(regenerate->request_id);
+    memory_free(regenerate->id);
+    memory_free(regenerate->request_id);
 }
 
 static void fail_regenerate(struct azure_task *task, const struct failure *failure)

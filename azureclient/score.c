@@ -5,9 +5,9 @@
  * key is good. Only its own words for a wrong key prove one. */
 #include "azureclient/client.h"
 #include "azureclient/wire.h"
+#include "base/memory.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SCORER_LIMIT ((unsigned)256)
@@ -36,7 +36,7 @@ static void score_release(struct azure_task *task)
     struct score *score = (struct score *)task;
 
     secret_free(score->key);
-    free(score->origin);
+    memory_free(score->origin);
 }
 
 /* ---- what an answer means -------------------------------------------------------------------- */
@@ -129,8 +129,8 @@ static void scorer_free(struct azure_client *client, struct scorer *scorer)
     TAILQ_REMOVE(&client->scorers, scorer, link);
     client->scorer_count--;
     upstream_close(scorer->upstream);
-    free(scorer->origin);
-    free(scorer);
+    memory_free(scorer->origin);
+    memory_free(scorer);
 }
 
 /* Makes room by forgetting the one that was not used for longest. */
@@ -153,22 +153,22 @@ static void forget_one(struct azure_client *client)
 static struct scorer *scorer_new(struct azure_client *client, const char *origin,
                                  struct failure *why)
 {
-    struct scorer *scorer = calloc(1, sizeof(*scorer));
+    struct scorer *scorer = memory_zeroed(1, sizeof(*scorer));
     struct upstream_settings settings = {
         .origin = origin,
         .ca_file = client->ca_file,
         .max_in_flight = client->max_in_flight,
     };
 
-    if (!scorer || !(scorer->origin = strdup(origin))) {
+    if (!scorer || !(scorer->origin = memory_string(origin))) {
         failure_out_of_memory(why);
-        free(scorer);
+        memory_free(scorer);
         return NULL;
     }
     scorer->upstream = upstream_open(client->http, &settings, why);
     if (!scorer->upstream) {
-        free(scorer->origin);
-        free(scorer);
+        memory_free(scorer->origin);
+        memory_free(scorer);
         return NULL;
     }
     TAILQ_INSERT_TAIL(&client->scorers, scorer, link);

@@ -2,15 +2,16 @@
 /* One operation: its deadline, its pauses, and the one place where its end is told. */
 #include "azureclient/client.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
-#include <stdlib.h>
 
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct azure_task *task = handle->data;
     struct azure_client *client = task->client;
 
-    free(task);
+    memory_free(task);
     client->task_count--;
     client_settle(client);
 }
@@ -22,8 +23,8 @@ static void tell(struct azure_task *task)
     uv_timer_stop(&task->timer);
     task->tell(task, task->failure.kind ? &task->failure : NULL);
     task->release(task);
-    free(task->arm.target);
-    free(task->arm.body);
+    memory_free(task->arm.target);
+    memory_free(task->arm.body);
     uv_close((uv_handle_t *)&task->timer, on_timer_closed);
 }
 
@@ -78,7 +79,7 @@ struct azure_task *task_new(struct azure_client *client, size_t size, uint32_t t
     struct azure_task *task;
 
     assert(size >= sizeof(*task));
-    task = client->is_closing ? NULL : calloc(1, size);
+    task = client->is_closing ? NULL : memory_zeroed(1, size);
     if (!task)
         return NULL;
     task->operation.cancel = task_cancel;

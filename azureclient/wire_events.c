@@ -2,11 +2,11 @@
 /* The records of the Activity Log, merged to what happened. See the header. */
 #include "azureclient/wire_events.h"
 
+#include "base/memory.h"
 #include "base/moment.h"
 #include "net/json.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define GROUP_LIMIT 1000 /* regenerations of one endpoint's keys; more would be another problem */
 
@@ -22,7 +22,7 @@ struct event_group {
 
 void event_search_clear(struct event_search *search)
 {
-    free(search->groups);
+    memory_free(search->groups);
     search->groups = NULL;
     search->count = 0;
 }
@@ -66,7 +66,7 @@ static struct event_group *group_of(struct event_search *search, const json_t *e
             return &search->groups[i];
     if (search->count == GROUP_LIMIT)
         return NULL;
-    grown = realloc(search->groups, (search->count + 1) * sizeof(*grown));
+    grown = memory_resize(search->groups, (search->count + 1) * sizeof(*grown));
     if (!grown)
         return NULL;
     search->groups = grown;

@@ -17,7 +17,7 @@ struct event_search {
 };
 
 void event_search_clear(struct event_search *search);
-/* Takes in one page. `next` (to free()) is the address of the next page, or NULL. */
+/* Takes in one page. `next` (to memory_free()) is the address of the next page, or NULL. */
 must_use bool event_search_page(struct event_search *search, struct text body, char **next,
                                 struct failure *why);
 /* The newest that succeeded or was accepted; false when there is none. Views into `search`. */

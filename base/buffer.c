@@ -4,11 +4,11 @@
  * unwiped. */
 #include "base/buffer.h"
 
+#include "base/memory.h"
 #include "base/secret.h"
 
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FIRST_CAPACITY 64
@@ -21,7 +21,7 @@ void buffer_init(struct buffer *buffer, size_t limit)
 void buffer_clear(struct buffer *buffer)
 {
     wipe(buffer->start, buffer->capacity);
-    free(buffer->start);
+    memory_free(buffer->start);
     buffer_init(buffer, buffer->limit);
 }
 
@@ -49,13 +49,13 @@ static bool grow(struct buffer *buffer, size_t needed)
         capacity = buffer->limit + 1;
     if (capacity < needed)
         capacity = needed;
-    start = malloc(capacity);
+    start = memory_allocate(capacity);
     if (!start)
         return break_it(buffer);
     if (buffer->size)
         memcpy(start, buffer->start, buffer->size);
     wipe(buffer->start, buffer->capacity);
-    free(buffer->start);
+    memory_free(buffer->start);
     start[buffer->size] = '\0';
     buffer->start = start;
     buffer->capacity = capacity;

@@ -45,8 +45,8 @@ bool buffer_append_base64_decoded(struct buffer *buffer, struct text text);
 
 bool buffer_ok(const struct buffer *buffer);
 struct text buffer_text(const struct buffer *buffer);
-/* The contents as a string to free(), the buffer empty; NULL when broken. Never NULL for an empty
- * one unless out of memory. */
+/* The contents as a string to memory_free(), the buffer empty; NULL when broken. Never NULL for an
+ * empty one unless out of memory. */
 must_use char *buffer_take(struct buffer *buffer);
 
 #endif

@@ -10,6 +10,8 @@
  * an overflow or a leak only in memory they handed out. */
 #include "base/secret.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
@@ -76,14 +78,14 @@ static void look_for_watchers(void)
 
 static struct region *region_new(size_t memory_size, size_t cell_size)
 {
-    struct region *region = calloc(1, sizeof(*region));
+    struct region *region = memory_zeroed(1, sizeof(*region));
     void *memory;
 
     if (!region)
         return NULL;
     memory = mmap(NULL, memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        free(region);
+        memory_free(region);
         return NULL;
     }
     (void)mlock(memory, memory_size);
@@ -98,7 +100,7 @@ static struct region *region_new(size_t memory_size, size_t cell_size)
 static void region_free(struct region *region)
 {
     munmap(region->memory, region->memory_size);
-    free(region);
+    memory_free(region);
 }
 
 /* The region must have a free cell. */
@@ -164,7 +166,7 @@ static struct secret *take(size_t size)
 
     pthread_once(&watched_once, look_for_watchers);
     if (is_watched)
-        return calloc(1, size);
+        return memory_zeroed(1, size);
     if (size > LARGEST_CELL)
         return take_large(size);
     pthread_mutex_lock(&mutex);
@@ -213,7 +215,7 @@ struct secret *secret_free(struct secret *secret)
     region = secret->region;
     wipe(secret, sizeof(*secret) + secret->size + 1);
     if (!region) {
-        free(secret);
+        memory_free(secret);
     } else if (!region->home) {
         region_free(region);
     } else {

@@ -3,8 +3,9 @@
  * and every search runs in bounded space without recursion, whatever the bytes are. */
 #include "base/text.h"
 
+#include "base/memory.h"
+
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define DISTANCE_LIMIT 64
@@ -269,7 +270,7 @@ char *text_copy(struct text text)
 {
     char *copy;
 
-    if (text.size == SIZE_MAX || !(copy = malloc(text.size + 1)))
+    if (text.size == SIZE_MAX || !(copy = memory_allocate(text.size + 1)))
         return NULL;
     if (text.size)
         memcpy(copy, text.start, text.size);

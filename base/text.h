@@ -60,7 +60,7 @@ size_t text_distance(struct text a, struct text b);
 /* Pattern with '*' (any bytes, also none), ignoring ASCII case. */
 bool text_matches(struct text text, struct text pattern);
 
-/* A NUL-terminated copy to free(), or NULL when out of memory. */
+/* A NUL-terminated copy to memory_free(), or NULL when out of memory. */
 must_use char *text_copy(struct text text);
 
 /* Lower-case hex. `out` holds 2 * size + 1 bytes and is NUL-terminated. */

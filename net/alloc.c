@@ -2,11 +2,11 @@
 /* An allocator that wipes what it frees. */
 #include "net/alloc.h"
 
+#include "base/memory.h"
 #include "base/secret.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* As large as the strictest alignment, so that what follows is aligned too. */
@@ -41,7 +41,7 @@ void *wiping_malloc(size_t size)
 {
     if (size > SIZE_MAX - sizeof(union header))
         return refuse();
-    return behind(malloc(sizeof(union header) + size), size);
+    return behind(memory_allocate(sizeof(union header) + size), size);
 }
 
 void *wiping_calloc(size_t count, size_t size)
@@ -50,7 +50,7 @@ void *wiping_calloc(size_t count, size_t size)
 
     if (__builtin_mul_overflow(count, size, &total) || total > SIZE_MAX - sizeof(union header))
         return refuse();
-    return behind(calloc(1, sizeof(union header) + total), total);
+    return behind(memory_zeroed(1, sizeof(union header) + total), total);
 }
 
 void wiping_free(void *memory)
@@ -61,7 +61,7 @@ void wiping_free(void *memory)
         return;
     header--;
     wipe(memory, header->size);
-    free(header);
+    memory_free(header);
 }
 
 void *wiping_realloc(void *memory, size_t size)

@@ -5,14 +5,11 @@
 
 #include <curl/curl.h>
 #include <jansson.h>
-#include <signal.h>
 
 bool net_global_init(struct failure *why)
 {
     const curl_version_info_data *version;
 
-    /* libcurl is asked not to touch signals, so a peer that goes away must not kill us. */
-    signal(SIGPIPE, SIG_IGN);
     json_set_alloc_funcs(wiping_malloc, wiping_free);
     if (curl_global_init_mem(CURL_GLOBAL_ALL, wiping_malloc, wiping_free, wiping_realloc,
                              wiping_strdup, wiping_calloc) != CURLE_OK)

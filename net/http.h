@@ -28,8 +28,9 @@ struct upstream;
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-/* Once per process, before any thread: libcurl and jansson get allocators that wipe what they free,
- * and SIGPIPE is ignored. False when libcurl resolves names blockingly or lacks TLS. */
+/* Once per process, before any thread: libcurl and jansson get allocators that wipe what they free.
+ * False when libcurl resolves names blockingly or lacks TLS. The program itself must ignore SIGPIPE
+ * (a peer that goes away is told as a failure); signals are not touched here. */
 must_use bool net_global_init(struct failure *why);
 void net_global_cleanup(void);
 

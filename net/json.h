@@ -42,7 +42,7 @@ bool json_set_text(json_t *object, const char *name, struct text value);
 
 /* Compact, or indented by two spaces with a newline at the end; keys in the order of insertion. */
 bool json_write(const json_t *json, bool indented, struct buffer *out);
-/* The same as a string to free(), or NULL. */
+/* The same as a string to memory_free(), or NULL. */
 must_use char *json_write_string(const json_t *json, bool indented);
 
 #endif

@@ -3,7 +3,7 @@
  * with a thousand requests delays another owner's single one by a single request. */
 #include "net/client.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
 
 void lanes_init(struct lanes *lanes)
 {
@@ -22,7 +22,7 @@ static struct lane *lane_for(struct lanes *lanes, unsigned number)
         if (lane->number == number)
             return lane;
     }
-    lane = calloc(1, sizeof(*lane));
+    lane = memory_zeroed(1, sizeof(*lane));
     if (!lane)
         return NULL;
     lane->number = number;
@@ -58,7 +58,7 @@ void lanes_remove(struct lanes *lanes, struct exchange *exchange)
         return;
     TAILQ_REMOVE(&lanes->turns, lane, turn);
     LIST_REMOVE(lane, sibling);
-    free(lane);
+    memory_free(lane);
 }
 
 struct exchange *lanes_next(struct lanes *lanes)

@@ -4,10 +4,10 @@
 #include "net/origin.h"
 
 #include "base/buffer.h"
+#include "base/memory.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define URL_LIMIT 16384
@@ -55,12 +55,12 @@ static bool check_host(const struct origin *origin, struct failure *why)
 
     if (url && string && curl_url_set(url, CURLUPART_URL, string, 0) != CURLUE_OUT_OF_MEMORY)
         host = part_of(url, CURLUPART_HOST, 0);
-    free(string);
+    memory_free(string);
     if (!host)
         return failure_out_of_memory(why);
     lower(host);
     is_same = strcmp(host, origin->host) == 0;
-    free(host);
+    memory_free(host);
     return is_same ||
            failure_set(why, FAILURE_INVALID, "the address must not hold a host in disguise");
 }
@@ -157,11 +157,11 @@ bool origin_resolve(const struct origin *from, const char *base_path, const char
 
 void origin_clear(struct origin *origin)
 {
-    free(origin->scheme);
-    free(origin->host);
-    free(origin->port);
-    free(origin->base_path);
-    free(origin->query);
+    memory_free(origin->scheme);
+    memory_free(origin->host);
+    memory_free(origin->port);
+    memory_free(origin->base_path);
+    memory_free(origin->query);
     *origin = (struct origin){0};
 }
 

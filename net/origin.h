@@ -28,7 +28,7 @@ void origin_clear(struct origin *origin);
 bool origin_equal(const struct origin *a, const struct origin *b);
 bool origin_is_tls(const struct origin *origin);
 bool origin_is_loopback(const struct origin *origin);
-/* "https://host" or "https://host:8200", to free(); NULL when out of memory. */
+/* "https://host" or "https://host:8200", to memory_free(); NULL when out of memory. */
 must_use char *origin_string(const struct origin *origin);
 /* The same without the scheme, as in a Host header. */
 must_use char *origin_authority(const struct origin *origin);

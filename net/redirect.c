@@ -4,10 +4,10 @@
  * Once an exchange has left its origin, even if it is sent back, it carries no credential: no
  * header that was marked secret or is known to hold one, no body, no client certificate.
  */
+#include "base/memory.h"
 #include "net/alloc.h"
 #include "net/client.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 bool redirect_applies(const struct exchange *exchange, const struct http_answer *answer)
@@ -94,7 +94,7 @@ bool redirect_follow(struct exchange *exchange, const struct http_answer *answer
     why = objection(exchange, from, &to, to_string);
     goes = why ? failure_set(failure, FAILURE_PROTOCOL, "%s, %s: not followed", why, to_string)
                : go(exchange, from, &to, failure);
-    free(to_string);
+    memory_free(to_string);
     return goes;
 }
 

@@ -4,8 +4,9 @@
  * on. */
 #include "net/server_internal.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,8 +14,8 @@ static void server_free(struct server *server)
 {
     server_unlink(server);
     SSL_CTX_free(server->tls);
-    free(server->spare);
-    free(server);
+    memory_free(server->spare);
+    memory_free(server);
 }
 
 static void finish_if_last(struct server *server)
@@ -36,7 +37,7 @@ void server_forget(struct server *server, struct connection *connection)
     if (connection->is_spare)
         server->spare = connection;
     else
-        free(connection);
+        memory_free(connection);
     if (server->is_accept_due && !server->is_closing)
         connection_accept(server);
     finish_if_last(server);
@@ -81,7 +82,7 @@ static int listener_start(struct server *server, int fd)
 struct server *server_open(uv_loop_t *loop, const struct server_settings *settings,
                            struct failure *why)
 {
-    struct server *server = calloc(1, sizeof(*server));
+    struct server *server = memory_zeroed(1, sizeof(*server));
     int fd, result;
 
     assert(settings->on_call);
@@ -90,7 +91,7 @@ struct server *server_open(uv_loop_t *loop, const struct server_settings *settin
         return NULL;
     }
     TAILQ_INIT(&server->connections);
-    server->spare = calloc(1, sizeof(*server->spare));
+    server->spare = memory_zeroed(1, sizeof(*server->spare));
     if (!server->spare) {
         server_free(server);
         failure_out_of_memory(why);

@@ -77,7 +77,7 @@ void server_close(struct server *server, void (*closed)(void *context), void *co
 /* The first header of that name (any case), or the empty text with start NULL. */
 struct text server_header(const struct server_request *request, const char *name);
 /* The decoded value of a query or form parameter (names are matched without case when `any_case`),
- * to free(); NULL when absent. '+' is a space. */
+ * to memory_free(); NULL when absent. '+' is a space. */
 must_use char *server_parameter(struct text query_or_form, const char *name, bool any_case);
 const struct server_request *server_call_request(const struct server_call *call);
 /* Tells when the peer, or server_close(), closed before the answer; never from inside

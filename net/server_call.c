@@ -4,15 +4,16 @@
  * NULL before the connection is freed. */
 #include "net/server_internal.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
-#include <stdlib.h>
 
 static void call_free(struct server_call *call)
 {
     buffer_clear(&call->head);
     buffer_clear(&call->body);
-    free(call->headers);
-    free(call);
+    memory_free(call->headers);
+    memory_free(call);
 }
 
 static void call_release(struct server_call *call)
@@ -59,13 +60,13 @@ static void call_describe(struct server_call *call, struct connection *connectio
 bool connection_start_call(struct connection *connection)
 {
     struct server *server = connection->server;
-    struct server_call *call = calloc(1, sizeof(*call));
+    struct server_call *call = memory_zeroed(1, sizeof(*call));
 
     if (!call)
         return false;
-    call->headers = calloc(connection->header_count + 1, sizeof(*call->headers));
+    call->headers = memory_zeroed(connection->header_count + 1, sizeof(*call->headers));
     if (!call->headers) {
-        free(call);
+        memory_free(call);
         return false;
     }
     call_describe(call, connection);

@@ -2,7 +2,8 @@
 /* One connection: accepted, read, timed out, closed. What it reads goes to the parser, or waits. */
 #include "net/server_internal.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
@@ -249,7 +250,7 @@ static bool connection_start(struct connection *connection)
 
 void connection_accept(struct server *server)
 {
-    struct connection *connection = calloc(1, sizeof(*connection));
+    struct connection *connection = memory_zeroed(1, sizeof(*connection));
     bool is_spare = !connection;
 
     if (is_spare) {

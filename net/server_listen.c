@@ -3,9 +3,10 @@
  * go wrong has gone wrong before there is a handle that would need the loop to be closed. */
 #include "net/server_internal.h"
 
+#include "base/memory.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -142,7 +143,7 @@ static int listen_unix(struct server *server, const char *path, struct failure *
         return fail(fd, why, "listen on", path);
     server->socket_device = status.st_dev;
     server->socket_inode = status.st_ino;
-    server->socket_path = strdup(path);
+    server->socket_path = memory_string(path);
     if (!server->socket_path) {
         unlink(path);
         return fail(fd, why, "listen on", path);
@@ -174,6 +175,6 @@ void server_unlink(struct server *server)
         status.st_ino == server->socket_inode)
         unlink(server->socket_path);
     /* Once only: the next server at this path may get the same inode number. */
-    free(server->socket_path);
+    memory_free(server->socket_path);
     server->socket_path = NULL;
 }

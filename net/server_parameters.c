@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a request: headers by name, query and form parameters, and the words of a status. */
 #include "base/buffer.h"
+#include "base/memory.h"
 #include "net/server.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct text server_header(const struct server_request *request, const char *name)
@@ -41,7 +41,7 @@ static bool name_is(struct text encoded, const char *name, bool any_case)
     bool is_same = decoded && (any_case ? text_equal_ignoring_case(text_of(decoded), text_of(name))
                                         : strcmp(decoded, name) == 0);
 
-    free(decoded);
+    memory_free(decoded);
     return is_same;
 }
 

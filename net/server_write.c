@@ -2,7 +2,8 @@
 /* Bytes out: each write owns its copy, wiped when it is done, since answers may hold secrets. */
 #include "net/server_internal.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
+
 #include <string.h>
 
 /* A peer that makes TLS talk (key updates) but does not read gets no more than this from us. */
@@ -19,7 +20,7 @@ struct outgoing {
 static void outgoing_free(struct outgoing *outgoing)
 {
     explicit_bzero(outgoing->bytes, outgoing->size);
-    free(outgoing);
+    memory_free(outgoing);
 }
 
 static void on_written(uv_write_t *request, int status)
@@ -38,7 +39,7 @@ static void on_written(uv_write_t *request, int status)
 static void write_raw(struct connection *connection, struct text first, struct text second,
                       bool is_reply)
 {
-    struct outgoing *outgoing = malloc(sizeof(*outgoing) + first.size + second.size);
+    struct outgoing *outgoing = memory_allocate(sizeof(*outgoing) + first.size + second.size);
     uv_buf_t bytes;
 
     if (!outgoing) {

@@ -2,13 +2,13 @@
 /* One server as we know it: where it is, whom we trust, and how many exchanges it may have in
  * flight. What does not fit waits in our own lanes; inside libcurl it would spend its time limit
  * waiting. */
+#include "base/memory.h"
 #include "net/alloc.h"
 #include "net/client.h"
 #include "net/proxy.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -95,7 +95,7 @@ static bool set_name(struct upstream *upstream, const char *server_name, struct 
     if (!authority)
         return failure_out_of_memory(why);
     buffer_printf(&line, "Host: %s", authority);
-    free(authority);
+    memory_free(authority);
     if (!buffer_ok(&line) || !copy(line.start, &upstream->host_line, why))
         return failure_out_of_memory(why);
     buffer_reset(&line);
@@ -149,7 +149,7 @@ static bool set_label(struct upstream *upstream, const char *name, struct failur
         return copy(name, &upstream->name, why);
     origin = origin_string(&upstream->origin);
     ok = origin ? copy(origin, &upstream->name, why) : failure_out_of_memory(why);
-    free(origin);
+    memory_free(origin);
     return ok;
 }
 

@@ -32,7 +32,7 @@ LIBRARIES = {
     "llhttp.h": ["net"],
     "jansson.h": ["net"],
     "uv.h": ["net", "vaultclient", "azureclient", "agent/adapters", "agent/cli", "examples/lab"],
-    "openssl/": ["base", "net", "agent/adapters", "examples/lab"],
+    "openssl/": ["base", "net", "azureclient", "agent/adapters", "examples/lab"],
     "sqlite3.h": ["agent/adapters"],
     "libfyaml.h": ["agent/adapters"],
     "popt.h": ["agent/cli", "examples/lab"],

@@ -54,6 +54,7 @@ sizes() { # more than 600 lines is more than one purpose
 
 check "unfinished work" nowhere '\b(TO''DO|FIX''ME|XX''X|HA''CK|not imple''mented|unimple''mented)\b' '*.c' '*.h' '*.py' '*.sh' '*.md' '*.build' run .ci
 check "spaces at line ends, tabs" nowhere '[ \t]+$|^ *\t' '*.c' '*.h' '*.py' '*.sh' '*.md' '*.build' run .ci
+check "memory comes from base/memory.h" nowhere '(?<![\w.>])(malloc|calloc|realloc|reallocarray|strn?dup|v?asprintf|free)\((?!\))' 'base/*.c' 'net/*.c' 'vaultclient/*.c' 'azureclient/*.c' 'agent/*.c' ':!base/memory.c'
 check "licence lines" licence
 check "sizes" sizes
 check "layers" python3 tests/check_layers.py .

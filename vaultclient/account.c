@@ -3,9 +3,10 @@
  * a credential replaces its file. */
 #include "vaultclient/internal.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,13 +16,13 @@ static bool credential_init(struct credential *credential, const struct vault_va
 {
     if (given->value && !(credential->value = secret_copy(given->value)))
         return false;
-    return !given->file || (credential->file = strdup(given->file));
+    return !given->file || (credential->file = memory_string(given->file));
 }
 
 static void credential_clear(struct credential *credential)
 {
     credential->value = secret_free(credential->value);
-    free(credential->file);
+    memory_free(credential->file);
     credential->file = NULL;
 }
 
@@ -90,8 +91,8 @@ bool vault_account_init(struct account *account, const struct vault_auth *auth, 
 
     account->method = auth->method;
     account->is_wrapped = auth->secret_id_is_wrapped;
-    account->mount = strdup(mount);
-    account->role_name = auth->role_name ? strdup(auth->role_name) : NULL;
+    account->mount = memory_string(mount);
+    account->role_name = auth->role_name ? memory_string(auth->role_name) : NULL;
     if (!account->mount || !account->role_name != !auth->role_name ||
         !credential_init(&account->token, &auth->token) ||
         !credential_init(&account->role_id, &auth->role_id) ||
@@ -127,8 +128,8 @@ void vault_account_clear(struct account *account)
     account->wrapper = secret_free(account->wrapper);
     account->refused_role_id = secret_free(account->refused_role_id);
     account->refused_secret_id = secret_free(account->refused_secret_id);
-    free(account->mount);
-    free(account->role_name);
+    memory_free(account->mount);
+    memory_free(account->role_name);
 }
 
 static bool has_changed(const struct credential *credential, const struct secret *before)

@@ -4,7 +4,8 @@
  * the call. */
 #include "vaultclient/internal.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
+
 #include <string.h>
 
 static void on_cancel(struct operation *operation)
@@ -38,7 +39,7 @@ void *vault_call_new(struct vault_client *client, size_t size, struct vault_key 
 
     if (client->is_closing)
         return NULL;
-    call = calloc(1, size + key.mount.size + key.path.size + field.size + 1);
+    call = memory_zeroed(1, size + key.mount.size + key.path.size + field.size + 1);
     if (!call)
         return NULL;
     names = (char *)call + size;
@@ -58,7 +59,7 @@ void vault_call_end(struct call *call, const struct failure *failure)
     struct vault_client *client = call->client;
 
     call->end(call, failure);
-    free(call);
+    memory_free(call);
     client->calls--;
     vault_client_close_step(client);
 }
@@ -104,7 +105,7 @@ bool vault_call_start(struct call *call, bool is_fresh)
     if (vault_mount_learn(client, call->key.mount, is_fresh, call->lane, &call->wait, on_mount))
         return true;
     client->calls--;
-    free(call);
+    memory_free(call);
     return false;
 }
 

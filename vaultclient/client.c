@@ -4,7 +4,8 @@
  * word. */
 #include "vaultclient/internal.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
+
 #include <string.h>
 
 #define DEFAULT_ADDRESS "https://127.0.0.1:8200"
@@ -13,9 +14,9 @@ static void client_free(struct vault_client *client)
 {
     vault_mounts_free(client);
     vault_account_clear(&client->account);
-    free(client->address);
-    free(client->namespace_path);
-    free(client);
+    memory_free(client->address);
+    memory_free(client->namespace_path);
+    memory_free(client);
 }
 
 /* "ns1/" and "/ns1" are "ns1"; "root" and "" are none. */
@@ -84,7 +85,7 @@ public_api struct vault_client *vault_client_open(struct http *http,
                                                   const struct vault_settings *settings,
                                                   struct failure *why)
 {
-    struct vault_client *client = calloc(1, sizeof *client);
+    struct vault_client *client = memory_zeroed(1, sizeof *client);
 
     if (!client) {
         failure_out_of_memory(why);

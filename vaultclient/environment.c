@@ -3,11 +3,11 @@
  * empty. */
 #include "vaultclient/vaultclient.h"
 
+#include "base/memory.h"
 #include "base/moment.h"
 #include "vaultclient/wire.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define KEPT_STRINGS 8
@@ -30,9 +30,9 @@ public_api struct vault_environment *vault_environment_free(struct vault_environ
     if (!kept)
         return NULL;
     for (size_t i = 0; i < kept->count; i++)
-        free(kept->strings[i]);
+        memory_free(kept->strings[i]);
     secret_free(kept->token);
-    free(kept);
+    memory_free(kept);
     return NULL;
 }
 
@@ -57,7 +57,7 @@ static bool fill_string(struct source *source, const char *suffix, const char **
 
     if (*setting || !(value = find(source, suffix)))
         return true;
-    copy = strdup(value);
+    copy = memory_string(value);
     if (!copy)
         return failure_out_of_memory(source->why);
     source->kept->strings[source->kept->count++] = copy;
@@ -140,7 +140,7 @@ public_api bool vault_settings_from_environment(struct vault_settings *settings,
                                                 struct vault_environment **kept,
                                                 struct failure *why)
 {
-    struct source source = {.get = get, .kept = calloc(1, sizeof *source.kept), .why = why};
+    struct source source = {.get = get, .kept = memory_zeroed(1, sizeof *source.kept), .why = why};
     struct vault_settings filled = *settings;
 
     *kept = NULL;

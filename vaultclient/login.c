@@ -7,7 +7,7 @@
  * people to look into. */
 #include "vaultclient/internal.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
 
 #define BODY_LIMIT 262144
 
@@ -23,7 +23,7 @@ static void login_free(struct login *login)
 {
     secret_free(login->role_id);
     secret_free(login->secret_id);
-    free(login);
+    memory_free(login);
 }
 
 static void fail(struct login *login, bool is_refusal, struct failure *why)
@@ -343,7 +343,7 @@ static bool begin(struct login *login, struct failure *why)
 
 bool vault_login_start(struct vault_client *client, struct failure *why)
 {
-    struct login *login = calloc(1, sizeof *login);
+    struct login *login = memory_zeroed(1, sizeof *login);
 
     if (!login)
         return failure_out_of_memory(why);

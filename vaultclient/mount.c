@@ -2,7 +2,8 @@
 /* Which KV version a mount is. One question serves all who wait for its answer. */
 #include "vaultclient/internal.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
+
 #include <string.h>
 
 static struct mount *find(struct vault_client *client, struct text name)
@@ -28,7 +29,7 @@ static struct mount *find_or_add(struct vault_client *client, struct text name)
 
     if (mount)
         return mount;
-    mount = calloc(1, sizeof *mount + name.size + 1);
+    mount = memory_zeroed(1, sizeof *mount + name.size + 1);
     if (!mount)
         return NULL;
     memcpy(mount->name, name.start, name.size);
@@ -165,6 +166,6 @@ void vault_mounts_free(struct vault_client *client)
 
     while ((mount = LIST_FIRST(&client->mounts))) {
         LIST_REMOVE(mount, link);
-        free(mount);
+        memory_free(mount);
     }
 }

@@ -7,7 +7,8 @@
  * whatever 3xx is left is a failure. */
 #include "vaultclient/internal.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
+
 #include <string.h>
 
 struct request {
@@ -31,9 +32,9 @@ static void request_free(struct request *request)
 {
     buffer_clear(&request->body);
     secret_free(request->token);
-    free(request->method);
-    free(request->target);
-    free(request);
+    memory_free(request->method);
+    memory_free(request->target);
+    memory_free(request);
 }
 
 static void end(struct request *request, const struct http_answer *answer,
@@ -122,7 +123,7 @@ static bool follow(struct request *request, const struct http_answer *answer)
     below = part_below(request->client, location);
     if (!below.start || !(target = text_copy(below)))
         return false;
-    free(request->target);
+    memory_free(request->target);
     request->target = target;
     request->is_redirected = true;
     return true;
@@ -295,13 +296,13 @@ struct request *vault_request_send(struct vault_client *client, const struct req
 
     if (client->is_closing && !plan->is_farewell)
         return NULL;
-    request = calloc(1, sizeof *request);
+    request = memory_zeroed(1, sizeof *request);
     if (!request)
         return NULL;
     request->client = client;
     request->plan = *plan;
-    request->method = strdup(plan->method);
-    request->target = strdup(plan->target);
+    request->method = memory_string(plan->method);
+    request->target = memory_string(plan->target);
     buffer_init(&request->body, plan->body.size);
     request->token = plan->token ? secret_copy(plan->token) : NULL;
     if (!request->method || !request->target || !request->token != !plan->token ||

@@ -6,6 +6,7 @@
  */
 #include "vaultclient/splice.h"
 
+#include "base/memory.h"
 #include "base/secret.h"
 
 #include <stdint.h>
@@ -228,7 +229,7 @@ static bool remember_name(struct scanner *scanner, struct text name)
 {
     if (scanner->name_count == scanner->name_room) {
         size_t room = scanner->name_room ? scanner->name_room * 2 : 32;
-        struct text *names = reallocarray(scanner->names, room, sizeof *names);
+        struct text *names = memory_resize_array(scanner->names, room, sizeof *names);
 
         if (!names)
             return failure_out_of_memory(scanner->why);
@@ -346,7 +347,7 @@ bool vault_splice_check(struct text json, struct failure *why)
         skip_blanks(&scanner);
         ok = scanner.at == json.size || refuse(&scanner, "something behind the end");
     }
-    free(scanner.names);
+    memory_free(scanner.names);
     return ok;
 }
 

@@ -4,10 +4,10 @@
 #include "agent/adapters/alert_alertmanager.h"
 
 #include "agent/adapters/alert_receiver.h"
+#include "base/memory.h"
 #include "base/moment.h"
 #include "net/json.h"
 
-#include <stdlib.h>
 #include <time.h>
 
 #define REFRESH_MS 60000
@@ -166,14 +166,14 @@ struct alert_sink *alert_alertmanager_close(struct alert_sink *sink)
     if (!alertmanager)
         return NULL;
     alert_receiver_close(&alertmanager->receiver);
-    free(alertmanager);
+    memory_free(alertmanager);
     return NULL;
 }
 
 struct alert_sink *alert_alertmanager_open(struct http *http, const char *url, const char *ca_file,
                                            struct failure *why)
 {
-    struct alertmanager *alertmanager = calloc(1, sizeof(*alertmanager));
+    struct alertmanager *alertmanager = memory_zeroed(1, sizeof(*alertmanager));
 
     if (!alertmanager) {
         failure_out_of_memory(why);
@@ -181,7 +181,7 @@ struct alert_sink *alert_alertmanager_open(struct http *http, const char *url, c
     }
     if (!alert_receiver_open(&alertmanager->receiver, http, "alertmanager", url, "/api/v2/alerts",
                              ca_file, why)) {
-        free(alertmanager);
+        memory_free(alertmanager);
         return NULL;
     }
     alertmanager->receiver.is_refusal = is_refusal;

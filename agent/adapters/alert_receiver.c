@@ -4,10 +4,10 @@
 #include "agent/adapters/alert_receiver.h"
 
 #include "base/buffer.h"
+#include "base/memory.h"
 #include "net/server.h"
 
 #include <openssl/evp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define URL_LIMIT    8192
@@ -126,7 +126,7 @@ bool alert_receiver_open(struct alert_receiver *receiver, struct http *http, con
                                            why);
     else
         failure_out_of_memory(why);
-    free(origin);
+    memory_free(origin);
     if (receiver->upstream)
         return true;
     alert_receiver_close(receiver);
@@ -138,8 +138,8 @@ void alert_receiver_close(struct alert_receiver *receiver)
     upstream_close(receiver->upstream);
     if (receiver->target)
         wipe(receiver->target, strlen(receiver->target));
-    free(receiver->target);
-    free(receiver->name);
+    memory_free(receiver->target);
+    memory_free(receiver->name);
     *receiver = (struct alert_receiver){0};
 }
 
@@ -191,8 +191,8 @@ static bool understand(const struct post *post, const struct http_answer *answer
 
 static void post_free(struct post *post)
 {
-    free(post->name);
-    free(post);
+    memory_free(post->name);
+    memory_free(post);
 }
 
 static void on_answer(const struct http_answer *answer, const struct failure *failure,
@@ -220,12 +220,12 @@ struct operation *alert_receiver_post(struct alert_receiver *receiver,
                                       const struct http_header *headers, size_t header_count,
                                       struct text body, operation_done *done, void *context)
 {
-    struct post *post = calloc(1, sizeof(*post));
+    struct post *post = memory_zeroed(1, sizeof(*post));
 
     if (!post)
         return NULL;
     post->operation.cancel = on_cancel;
-    post->name = strdup(receiver->name);
+    post->name = memory_string(receiver->name);
     post->is_refusal = receiver->is_refusal;
     post->quotes_answers = receiver->quotes_answers;
     post->done = done;

@@ -4,11 +4,11 @@
 #include "agent/adapters/alert_webhook.h"
 
 #include "agent/adapters/alert_receiver.h"
+#include "base/memory.h"
 
 #include <inttypes.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -104,7 +104,7 @@ struct alert_sink *alert_webhook_close(struct alert_sink *sink)
         return NULL;
     alert_receiver_close(&webhook->receiver);
     secret_free(webhook->key);
-    free(webhook);
+    memory_free(webhook);
     return NULL;
 }
 
@@ -112,14 +112,14 @@ struct alert_sink *alert_webhook_open(struct http *http, const char *url,
                                       const struct secret *signing_secret, const char *ca_file,
                                       struct failure *why)
 {
-    struct webhook *webhook = calloc(1, sizeof(*webhook));
+    struct webhook *webhook = memory_zeroed(1, sizeof(*webhook));
 
     if (!webhook) {
         failure_out_of_memory(why);
         return NULL;
     }
     if (!alert_receiver_open(&webhook->receiver, http, "webhook", url, "", ca_file, why)) {
-        free(webhook);
+        memory_free(webhook);
         return NULL;
     }
     if (signing_secret && !(webhook->key = alert_webhook_key(signing_secret, why))) {

@@ -3,6 +3,7 @@
 #include "agent/adapters/api_client.h"
 
 #include "base/buffer.h"
+#include "base/memory.h"
 #include "net/json.h"
 
 #include <errno.h>
@@ -92,15 +93,15 @@ static void tell_failure(struct request *request, const struct failure *failure)
     body = document ? json_write_string(document, false) : NULL;
     request->done(status_of(why.kind), text_of(body ? body : "{}"), request->context);
     json_decref(document);
-    free(body);
+    memory_free(body);
 }
 
 static void client_release(struct api_client *client)
 {
     if (!client->is_closing || client->in_flight)
         return;
-    free(client->socket_path);
-    free(client);
+    memory_free(client->socket_path);
+    memory_free(client);
 }
 
 static bool is_json_object(struct text body, struct failure *why)
@@ -127,7 +128,7 @@ static void on_answer(const struct http_answer *answer, const struct failure *fa
         tell_failure(request, failure);
     else
         request->done(answer->status, answer->body, request->context);
-    free(request);
+    memory_free(request);
     client->in_flight--;
     client_release(client);
 }
@@ -166,7 +167,7 @@ static struct operation *send_request(struct request *request, const struct api_
                                                              .retry = HTTP_RETRY_NEVER},
                                       on_answer, request);
     buffer_clear(&target);
-    free(method);
+    memory_free(method);
     return request->exchange;
 }
 
@@ -176,14 +177,14 @@ static struct operation *handle(struct api *self, const struct api_request *aske
     struct api_client *client = (struct api_client *)self;
     struct request *request;
 
-    if (client->is_closing || !(request = calloc(1, sizeof(*request))))
+    if (client->is_closing || !(request = memory_zeroed(1, sizeof(*request))))
         return NULL;
     request->operation.cancel = on_cancel;
     request->client = client;
     request->done = done;
     request->context = context;
     if (!send_request(request, asked)) {
-        free(request);
+        memory_free(request);
         return NULL;
     }
     client->in_flight++;
@@ -203,10 +204,10 @@ struct api_client *api_client_open(struct http *http, const char *socket_path, s
                     sizeof(address.sun_path) - 1);
         return NULL;
     }
-    client = calloc(1, sizeof(*client));
-    if (!client || !(client->socket_path = strdup(socket_path))) {
+    client = memory_zeroed(1, sizeof(*client));
+    if (!client || !(client->socket_path = memory_string(socket_path))) {
         failure_out_of_memory(why);
-        free(client);
+        memory_free(client);
         return NULL;
     }
     client->api.handle = handle;
@@ -220,8 +221,8 @@ struct api_client *api_client_open(struct http *http, const char *socket_path, s
     buffer_clear(&name);
     if (client->upstream)
         return client;
-    free(client->socket_path);
-    free(client);
+    memory_free(client->socket_path);
+    memory_free(client);
     return NULL;
 }
 

@@ -2,12 +2,12 @@
 #include "agent/adapters/approver_keys.h"
 
 #include "agent/adapters/private_file.h"
+#include "base/memory.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,7 +16,7 @@
 
 static void string_free(char **string)
 {
-    free(*string);
+    memory_free(*string);
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -88,14 +88,10 @@ bool approver_keys_make(const char *name, const char *directory, struct failure 
 
     if (!check_name(name, why))
         return false;
-    if (asprintf(&private_path, "%s/%s.key", directory, name) < 0) {
-        private_path = NULL;
+    private_path = memory_print("%s/%s.key", directory, name);
+    public_path = memory_print("%s/%s.pub", directory, name);
+    if (!private_path || !public_path)
         return failure_out_of_memory(why);
-    }
-    if (asprintf(&public_path, "%s/%s.pub", directory, name) < 0) {
-        public_path = NULL;
-        return failure_out_of_memory(why);
-    }
     key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     ok = key ? write_pair(key, private_path, public_path, why)
              : failure_set(why, FAILURE_INTERNAL, "OpenSSL makes no Ed25519 key here");

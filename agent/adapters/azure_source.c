@@ -5,8 +5,9 @@
  */
 #include "agent/adapters/azure_source_internal.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
@@ -37,7 +38,7 @@ static void tell(struct waiter *waiter, const struct source_keys *keys,
 {
     waiter->source->in_flight--;
     waiter->done(failure ? NULL : keys, failure, waiter->context);
-    free(waiter);
+    memory_free(waiter);
 }
 
 static void tell_canceled(struct waiter *waiter)
@@ -95,12 +96,12 @@ static void on_keys(const struct azure_keys *keys, const struct failure *failure
         else
             tell(waiter, &told, failure);
     }
-    free(listing);
+    memory_free(listing);
 }
 
 static struct listing *listing_start(struct azure_source *source)
 {
-    struct listing *listing = calloc(1, sizeof(*listing));
+    struct listing *listing = memory_zeroed(1, sizeof(*listing));
 
     if (!listing)
         return NULL;
@@ -110,7 +111,7 @@ static struct listing *listing_start(struct azure_source *source)
                                          source->lane, on_keys, listing);
     if (listing->under_way)
         return listing;
-    free(listing);
+    memory_free(listing);
     return NULL;
 }
 
@@ -195,7 +196,7 @@ static struct operation *list_keys(struct key_source *self, uint64_t max_age_ms,
                                    source_keys_done *done, void *context)
 {
     struct azure_source *source = (struct azure_source *)self;
-    struct waiter *waiter = calloc(1, sizeof(*waiter));
+    struct waiter *waiter = memory_zeroed(1, sizeof(*waiter));
     bool ok;
 
     if (!waiter)
@@ -211,7 +212,7 @@ static struct operation *list_keys(struct key_source *self, uint64_t max_age_ms,
         ok = wait_for_listing(source, waiter);
     }
     if (!ok) {
-        free(waiter);
+        memory_free(waiter);
         return NULL;
     }
     source->in_flight++;
@@ -236,7 +237,7 @@ static void on_errand_cancel(struct operation *operation)
 
 static struct errand *errand_new(struct key_source *self, void *context)
 {
-    struct errand *errand = calloc(1, sizeof(*errand));
+    struct errand *errand = memory_zeroed(1, sizeof(*errand));
 
     if (!errand)
         return NULL;
@@ -249,7 +250,7 @@ static struct errand *errand_new(struct key_source *self, void *context)
 static struct operation *errand_started(struct errand *errand)
 {
     if (!errand->under_way) {
-        free(errand);
+        memory_free(errand);
         return NULL;
     }
     errand->source->in_flight++;
@@ -270,7 +271,7 @@ static void on_regenerated(const struct failure *failure, void *context)
     forget_keys(errand->source);
     errand->source->in_flight--;
     errand->done(failure, errand->context);
-    free(errand);
+    memory_free(errand);
 }
 
 static struct operation *regenerate(struct key_source *self, int slot, struct text request_id,
@@ -305,7 +306,7 @@ static void on_event(const struct azure_key_event *event, const struct failure *
                                      .at = event->at};
     errand->source->in_flight--;
     errand->event_done(event ? &told : NULL, failure, errand->context);
-    free(errand);
+    memory_free(errand);
 }
 
 static struct operation *who(struct key_source *self, int64_t since_at, source_event_done *done,
@@ -343,11 +344,11 @@ struct key_source *azure_source_new(struct azure_client *client,
                                     const struct azure_key_kind *kind, const char *resource_id,
                                     unsigned lane)
 {
-    struct azure_source *source = calloc(1, sizeof(*source));
+    struct azure_source *source = memory_zeroed(1, sizeof(*source));
     struct key_source *port = &source->port;
 
     if (!source || !(source->id = text_copy(text_of(resource_id)))) {
-        free(source);
+        memory_free(source);
         return NULL;
     }
     source->client = client;
@@ -378,8 +379,8 @@ struct key_source *azure_source_free(struct key_source *port)
     if (!source)
         return NULL;
     assert(!source->in_flight);
-    free(source->scoring_uri);
-    free(source->id);
-    free(source);
+    memory_free(source->scoring_uri);
+    memory_free(source->id);
+    memory_free(source);
     return NULL;
 }

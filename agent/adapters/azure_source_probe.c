@@ -3,7 +3,7 @@
  */
 #include "agent/adapters/azure_source_internal.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
 
 #define SCORING_URI_LIFE_MS 600000
 #define SCORE_DEADLINE_MS   10000
@@ -22,9 +22,9 @@ struct probing {
 static void probing_free(struct probing *probing)
 {
     secret_free(probing->key);
-    free(probing->body);
-    free(probing->content_type);
-    free(probing);
+    memory_free(probing->body);
+    memory_free(probing->content_type);
+    memory_free(probing);
 }
 
 static void end(struct probing *probing, const struct probe *probe, const struct failure *failure)
@@ -44,7 +44,7 @@ static void fail(struct probing *probing, const struct failure *failure)
 
 static void forget_scoring_uri(struct azure_source *source)
 {
-    free(source->scoring_uri);
+    memory_free(source->scoring_uri);
     source->scoring_uri = NULL;
 }
 
@@ -149,7 +149,7 @@ struct operation *azure_source_probe(struct key_source *self, const struct secre
                                      source_probe_done *done, void *context)
 {
     struct azure_source *source = (struct azure_source *)self;
-    struct probing *probing = calloc(1, sizeof(*probing));
+    struct probing *probing = memory_zeroed(1, sizeof(*probing));
     bool ok;
 
     if (!probing)

@@ -3,6 +3,8 @@
  * passed over. */
 #include "agent/adapters/config_reader.h"
 
+#include "base/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,7 +116,7 @@ static void find_same(struct reader *reader, const struct config_node *list, con
 
     if (count < 2)
         return;
-    entries = calloc(count, sizeof(*entries));
+    entries = memory_zeroed(count, sizeof(*entries));
     if (!entries) {
         report_out_of_memory(reader->report);
         return;
@@ -135,7 +137,7 @@ static void find_same(struct reader *reader, const struct config_node *list, con
                 say(reader, &entries[first], &entries[i]);
         from = to;
     }
-    free(entries);
+    memory_free(entries);
 }
 
 static void check_approval(struct reader *reader, const struct config_node *approval,

@@ -2,7 +2,8 @@
 /* Chunks in a list, the newest first; a hash set with open addressing knows the strings in them. */
 #include "agent/adapters/config_pool.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
+
 #include <string.h>
 
 #define CHUNK_FIRST   2048
@@ -31,7 +32,7 @@ static void *take(struct pool *pool, size_t size, size_t alignment)
             chunk_size = CHUNK_LARGEST;
         if (chunk_size < size)
             chunk_size = size;
-        chunk = calloc(1, sizeof(*chunk) + chunk_size);
+        chunk = memory_zeroed(1, sizeof(*chunk) + chunk_size);
         if (!chunk)
             return NULL;
         chunk->next = pool->chunks;
@@ -73,7 +74,7 @@ static bool slots_grow(struct pool *pool)
     struct pool_string **old = pool->slots;
     size_t old_count = pool->slot_count;
     size_t count = old_count ? old_count * 2 : 64;
-    struct pool_string **slots = calloc(count, sizeof(*slots));
+    struct pool_string **slots = memory_zeroed(count, sizeof(*slots));
 
     if (!slots)
         return false;
@@ -82,7 +83,7 @@ static bool slots_grow(struct pool *pool)
     for (size_t i = 0; i < old_count; i++)
         if (old[i])
             *slot_of(pool, (struct text){old[i]->bytes, old[i]->size}) = old[i];
-    free(old);
+    memory_free(old);
     return true;
 }
 
@@ -109,7 +110,7 @@ char *pool_string(struct pool *pool, struct text text)
 
 void pool_seal(struct pool *pool)
 {
-    free(pool->slots);
+    memory_free(pool->slots);
     pool->slots = NULL;
     pool->slot_count = pool->string_count = 0;
 }
@@ -120,8 +121,8 @@ void pool_clear(struct pool *pool)
         struct pool_chunk *chunk = pool->chunks;
 
         pool->chunks = chunk->next;
-        free(chunk);
+        memory_free(chunk);
     }
-    free(pool->slots);
+    memory_free(pool->slots);
     *pool = (struct pool){0};
 }

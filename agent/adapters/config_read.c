@@ -3,11 +3,13 @@
  * the tree of the file is gone, and its memory given back, before the reader returns. */
 #include "agent/adapters/config_reader.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,7 +29,7 @@ struct config *config_free(struct config *config)
 
     if (owned)
         pool_clear(&owned->pool);
-    free(owned);
+    memory_free(owned);
     return NULL;
 }
 
@@ -35,22 +37,20 @@ struct config *config_free(struct config *config)
  * counts. */
 static char *absolute_path(const char *path)
 {
-    char *folder, *whole;
+    char folder[PATH_MAX];
 
     if (*path == '/')
-        return strdup(path);
-    folder = getcwd(NULL, 0);
-    if (!folder || asprintf(&whole, "%s/%s", folder[1] ? folder : "", path) < 0)
-        whole = NULL;
-    free(folder);
-    return whole;
+        return memory_string(path);
+    if (!getcwd(folder, sizeof folder))
+        return NULL;
+    return memory_print("%s/%s", folder[1] ? folder : "", path);
 }
 
 static void fill(struct owned_config *owned, const char *path, const struct config_node *top,
                  struct report *report)
 {
     char *absolute = absolute_path(path);
-    char *folder = absolute ? strdup(absolute) : NULL;
+    char *folder = absolute ? memory_string(absolute) : NULL;
     char *slash = folder ? strrchr(folder, '/') : NULL;
     struct reader reader = {.report = report, .pool = &owned->pool, .folder = folder};
 
@@ -63,8 +63,8 @@ static void fill(struct owned_config *owned, const char *path, const struct conf
         report_out_of_memory(report);
     }
     pool_seal(&owned->pool);
-    free(folder);
-    free(absolute);
+    memory_free(folder);
+    memory_free(absolute);
 }
 
 /* What it returns counts only when nothing was reported: finish() sees to that. */
@@ -72,7 +72,7 @@ static struct config *build(const char *path, struct text yaml, struct report *r
 {
     struct pool tree = {0};
     const struct config_node *top = tree_read(yaml, &tree, report);
-    struct owned_config *owned = top ? calloc(1, sizeof(*owned)) : NULL;
+    struct owned_config *owned = top ? memory_zeroed(1, sizeof(*owned)) : NULL;
 
     if (owned)
         fill(owned, path, top, report);

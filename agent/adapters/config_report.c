@@ -2,6 +2,8 @@
 /* Lines are kept until the end, because checks of the whole come after those of its parts. */
 #include "agent/adapters/config_report.h"
 
+#include "base/memory.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,7 @@ static bool has_room(struct report *report)
 
     if (report->count < report->capacity)
         return true;
-    lines = reallocarray(report->lines, capacity, sizeof(*lines));
+    lines = memory_resize_array(report->lines, capacity, sizeof(*lines));
     if (!lines) {
         report->is_broken = true;
         return false;
@@ -43,7 +45,8 @@ static void printf_like(4, 0) report_add(struct report *report, struct report_pl
     }
     if (!has_room(report))
         return;
-    if (vasprintf(&text, format, arguments) < 0) {
+    text = memory_print_list(format, arguments);
+    if (!text) {
         report->is_broken = true;
         return;
     }
@@ -103,7 +106,7 @@ void report_finish(struct report *report, struct config_problems *problems)
 
         buffer_printf(out, "%s:%u:%u: %s: %s\n", report->path, line->line, line->column,
                       line->is_warning ? "warning" : "error", line->text);
-        free(line->text);
+        memory_free(line->text);
     }
     if (report->unkept)
         buffer_printf(out, "%s:1:1: error: and %zu more\n", report->path, report->unkept);
@@ -113,6 +116,6 @@ void report_finish(struct report *report, struct config_problems *problems)
     }
     problems->errors = report->errors;
     problems->warnings = report->warnings;
-    free(report->lines);
+    memory_free(report->lines);
     *report = (struct report){0};
 }

@@ -2,6 +2,8 @@
 /* Fetches a secret from its place, each time anew: who rotates a file need not tell us. */
 #include "agent/adapters/config.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -82,12 +84,13 @@ static struct secret *from_credential(const char *name, const char *what, struct
                     "%s: credential %s: CREDENTIALS_DIRECTORY is not set to a folder", what, name);
         return NULL;
     }
-    if (asprintf(&path, "%s/%s", folder, name) < 0) {
+    path = memory_print("%s/%s", folder, name);
+    if (!path) {
         failure_out_of_memory(why);
         return NULL;
     }
     secret = from_file(path, what, why);
-    free(path);
+    memory_free(path);
     return secret;
 }
 

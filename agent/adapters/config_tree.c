@@ -7,6 +7,8 @@
  */
 #include "agent/adapters/config_tree.h"
 
+#include "base/memory.h"
+
 #include <libfyaml.h>
 #include <stdlib.h>
 #include <string.h>
@@ -298,7 +300,7 @@ static void find_duplicates(const struct config_node *node, struct report *repor
         find_duplicates(child, report);
     if (node->kind != NODE_MAP || node->count < 2)
         return;
-    sorted = calloc(node->count, sizeof(const struct config_node *));
+    sorted = memory_zeroed(node->count, sizeof(const struct config_node *));
     if (!sorted) {
         report_out_of_memory(report);
         return;
@@ -313,7 +315,7 @@ static void find_duplicates(const struct config_node *node, struct report *repor
             node_key_error(report, sorted[i], "duplicate key, first at line %u column %u",
                            sorted[first]->key_place.line, sorted[first]->key_place.column);
     }
-    free(sorted);
+    memory_free(sorted);
 }
 
 struct config_node *tree_read(struct text yaml, struct pool *pool, struct report *report)

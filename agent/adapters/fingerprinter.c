@@ -3,6 +3,7 @@
 #include "agent/adapters/fingerprinter.h"
 
 #include "agent/adapters/private_file.h"
+#include "base/memory.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -37,7 +38,7 @@ struct fingerprinter *fingerprinter_new(const struct secret *key)
     struct fingerprinter *fingerprinter;
 
     if (secret_reveal(key).size != FINGERPRINT_KEY_BYTES ||
-        !(fingerprinter = calloc(1, sizeof(*fingerprinter))))
+        !(fingerprinter = memory_zeroed(1, sizeof(*fingerprinter))))
         return NULL;
     fingerprinter->mac = make_keyed(secret_reveal(key));
     return fingerprinter->mac ? fingerprinter : fingerprinter_free(fingerprinter);
@@ -47,7 +48,7 @@ struct fingerprinter *fingerprinter_free(struct fingerprinter *fingerprinter)
 {
     if (fingerprinter)
         EVP_MAC_CTX_free(fingerprinter->mac);
-    free(fingerprinter);
+    memory_free(fingerprinter);
     return NULL;
 }
 

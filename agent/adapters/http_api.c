@@ -3,6 +3,7 @@
  * is no longer waited for, but it still comes, and goes nowhere: one way out. */
 #include "agent/adapters/http_api.h"
 
+#include "base/memory.h"
 #include "net/json.h"
 #include "net/server.h"
 
@@ -40,7 +41,7 @@ static void refuse(struct server_call *call, int status, enum failure_kind kind,
 
     server_reply_json(call, status, text_of(body ? body : "{}"));
     json_decref(document);
-    free(body);
+    memory_free(body);
 }
 
 static void refuse_user(struct server_call *call, const char *user)
@@ -80,7 +81,7 @@ static void finish_if_last(struct http_api *http_api)
 
     if (!http_api->is_server_closed || http_api->visits)
         return;
-    free(http_api);
+    memory_free(http_api);
     if (closed)
         closed(context);
 }
@@ -91,7 +92,7 @@ static void on_answer(int status, struct text json, void *context)
     struct http_api *http_api = visit->http_api;
 
     server_reply_json(visit->call, status, json);
-    free(visit);
+    memory_free(visit);
     http_api->visits--;
     finish_if_last(http_api);
 }
@@ -107,7 +108,7 @@ static void on_gone(struct server_call *call, void *context)
 static void hand_over(struct http_api *http_api, struct server_call *call,
                       const struct api_request *request)
 {
-    struct visit *visit = calloc(1, sizeof(*visit));
+    struct visit *visit = memory_zeroed(1, sizeof(*visit));
 
     if (visit) {
         visit->http_api = http_api;
@@ -115,7 +116,7 @@ static void hand_over(struct http_api *http_api, struct server_call *call,
         visit->operation = http_api->api->handle(http_api->api, request, on_answer, visit);
     }
     if (!visit || !visit->operation) {
-        free(visit);
+        memory_free(visit);
         refuse(call, 503, FAILURE_INTERNAL,
                "keydrift cannot answer now: it is stopping, or out of "
                "memory");
@@ -168,7 +169,7 @@ struct http_api *http_api_open(uv_loop_t *loop, const char *listen, struct failu
                     listen);
         return NULL;
     }
-    http_api = calloc(1, sizeof(*http_api));
+    http_api = memory_zeroed(1, sizeof(*http_api));
     if (!http_api) {
         failure_out_of_memory(why);
         return NULL;
@@ -180,7 +181,7 @@ struct http_api *http_api_open(uv_loop_t *loop, const char *listen, struct failu
         why);
     if (http_api->server)
         return http_api;
-    free(http_api);
+    memory_free(http_api);
     return NULL;
 }
 

@@ -5,6 +5,7 @@
 
 #include "agent/adapters/approver_keys.h"
 #include "agent/adapters/jws.h"
+#include "base/memory.h"
 #include "net/json.h"
 
 #include <openssl/rand.h>
@@ -273,7 +274,7 @@ static bool guid(struct approvals *self, char out[37])
 
 struct approvals *approvals_openssl_new(void)
 {
-    struct approvals *approvals = calloc(1, sizeof(*approvals));
+    struct approvals *approvals = memory_zeroed(1, sizeof(*approvals));
 
     if (approvals)
         *approvals = (struct approvals){verify, digest, guid};
@@ -282,6 +283,6 @@ struct approvals *approvals_openssl_new(void)
 
 struct approvals *approvals_openssl_free(struct approvals *approvals)
 {
-    free(approvals);
+    memory_free(approvals);
     return NULL;
 }

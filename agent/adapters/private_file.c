@@ -3,6 +3,7 @@
  * renaming, fails when the name is taken. */
 #include "agent/adapters/private_file.h"
 
+#include "base/memory.h"
 #include "base/secret.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ static void fd_close(int *fd)
 
 static void string_free(char **string)
 {
-    free(*string);
+    memory_free(*string);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -131,10 +132,9 @@ bool private_file_make(const char *path, struct text content, mode_t mode, struc
     int fd cleanup_with(fd_close) = -1;
     bool ok;
 
-    if (asprintf(&draft, "%s.XXXXXX", path) < 0) {
-        draft = NULL;
+    draft = memory_print("%s.XXXXXX", path);
+    if (!draft)
         return failure_out_of_memory(why);
-    }
     fd = mkostemp(draft, O_CLOEXEC);
     if (fd < 0)
         return explain_missing(path, why);

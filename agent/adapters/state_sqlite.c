@@ -8,9 +8,9 @@
 #include "agent/adapters/state_sqlite.h"
 
 #include "agent/adapters/state_sqlite_file.h"
+#include "base/memory.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
@@ -115,8 +115,8 @@ static void job_move(struct job *job, struct jobs *home)
 static void job_free(struct job *job)
 {
     state_rows_clear(&job->rows);
-    free(job->changes);
-    free(job);
+    memory_free(job->changes);
+    memory_free(job);
 }
 
 static void job_tell(struct job *job)
@@ -182,7 +182,7 @@ static void on_closed(uv_work_t *work, int status)
 
     (void)status;
     state_lock_release(&store->lock_fd);
-    free(store);
+    memory_free(store);
     closed(context);
 }
 
@@ -198,7 +198,7 @@ static void on_cancel(struct operation *operation)
 
 static struct job *job_new(struct sqlite_store *store, size_t bytes, void *context)
 {
-    struct job *job = store->is_closing ? NULL : calloc(1, sizeof(*job) + bytes);
+    struct job *job = store->is_closing ? NULL : memory_zeroed(1, sizeof(*job) + bytes);
 
     if (!job)
         return NULL;
@@ -239,7 +239,7 @@ static struct operation *commit(struct state_store *self, const struct change *c
         return NULL;
     job->done = done;
     job->count = count;
-    job->changes = calloc(count ? count : 1, sizeof(*changes));
+    job->changes = memory_zeroed(count ? count : 1, sizeof(*changes));
     if (!job->changes) {
         job_free(job);
         return NULL;
@@ -286,14 +286,14 @@ static void unlock_execution(struct state_store *self)
 
 struct state_store *state_sqlite_open(uv_loop_t *loop, const char *path, struct failure *why)
 {
-    struct sqlite_store *store = calloc(1, sizeof(*store));
+    struct sqlite_store *store = memory_zeroed(1, sizeof(*store));
 
     if (!store) {
         failure_out_of_memory(why);
         return NULL;
     }
     if (!state_file_init(&store->file, path, why)) {
-        free(store);
+        memory_free(store);
         return NULL;
     }
     store->store = (struct state_store){commit, query, try_lock_execution, unlock_execution};

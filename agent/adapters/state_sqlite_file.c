@@ -2,10 +2,11 @@
 /* Opening the state file, its schema, and what its failures mean for a person. */
 #include "agent/adapters/state_sqlite_file.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -294,6 +295,6 @@ void state_file_clear(struct state_file *file)
         for (size_t i = 0; i < STATE_STATEMENTS; i++)
             sqlite3_finalize(file->statements[kind][i]);
     sqlite3_close(file->db);
-    free(file->path);
+    memory_free(file->path);
     *file = (struct state_file){0};
 }

@@ -4,11 +4,11 @@
  * process is refused as well. */
 #include "agent/adapters/state_sqlite.h"
 #include "agent/adapters/state_sqlite_file.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -63,10 +63,11 @@ static bool take(const char *path, const struct right *right, int *fd, struct fa
 
     if (*fd >= 0)
         return true;
-    if (asprintf(&lock_path, "%s.%s", path, right->suffix) < 0)
+    lock_path = memory_print("%s.%s", path, right->suffix);
+    if (!lock_path)
         return failure_out_of_memory(why);
     opened = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    free(lock_path);
+    memory_free(lock_path);
     if (opened < 0)
         return failure_set(why, FAILURE_INTERNAL, "cannot open %s.%s: %s", path, right->suffix,
                            strerror(errno));

@@ -6,11 +6,11 @@
  * that holds the write lock, so two processes cannot fork it. */
 #include "agent/adapters/state_sqlite_file.h"
 
+#include "base/memory.h"
 #include "base/moment.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BODY_LIMIT   ((size_t)16 << 20)  /* of one audit record */
@@ -192,7 +192,7 @@ static int bind_end_of_prefix(sqlite3_stmt *statement, int at, struct text prefi
         end[size - 1]++;
         return sqlite3_bind_text64(statement, at, end, size, free, SQLITE_UTF8);
     }
-    free(end);
+    memory_free(end);
     return sqlite3_bind_zeroblob(statement, at, 0);
 }
 
@@ -239,7 +239,7 @@ static bool add_row(struct state_rows *rows, sqlite3_stmt *statement)
 
     if (rows->count == rows->capacity) {
         size_t capacity = rows->capacity ? rows->capacity * 2 : 16;
-        struct record *records = realloc(rows->records, capacity * sizeof(*records));
+        struct record *records = memory_resize(rows->records, capacity * sizeof(*records));
 
         if (!records)
             return false;
@@ -302,7 +302,7 @@ bool state_file_read(struct state_file *file, const struct record_query *query,
 
 void state_rows_clear(struct state_rows *rows)
 {
-    free(rows->records);
+    memory_free(rows->records);
     buffer_clear(&rows->text);
     *rows = (struct state_rows){0};
 }

@@ -4,6 +4,8 @@
  * end early. */
 #include "agent/adapters/uv_clock.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -89,7 +91,7 @@ static bool add(struct uv_clock *clock, struct wait *wait)
 {
     if (clock->count == clock->capacity) {
         size_t capacity = clock->capacity ? clock->capacity * 2 : 16;
-        struct wait **heap = realloc(clock->heap, capacity * sizeof(struct wait *));
+        struct wait **heap = memory_resize(clock->heap, capacity * sizeof(struct wait *));
 
         if (!heap)
             return false;
@@ -132,7 +134,7 @@ static void wait_end(struct wait *wait)
     if (wait->is_canceled)
         failure_set(&why, FAILURE_CANCELED, "canceled");
     wait->done(wait->is_canceled ? &why : NULL, wait->context);
-    free(wait);
+    memory_free(wait);
 }
 
 /* Who begins to wait meanwhile waits for the next turn. */
@@ -152,8 +154,8 @@ static void on_closed(uv_handle_t *handle)
     void (*closed)(void *context) = clock->closed;
     void *context = clock->closed_context;
 
-    free(clock->heap);
-    free(clock);
+    memory_free(clock->heap);
+    memory_free(clock);
     closed(context);
 }
 
@@ -196,7 +198,7 @@ static uint64_t due_after(uint64_t ms)
 static struct operation *after(struct clock *self, uint64_t ms, operation_done *done, void *context)
 {
     struct uv_clock *clock = (struct uv_clock *)self;
-    struct wait *wait = clock->is_closing ? NULL : calloc(1, sizeof(*wait));
+    struct wait *wait = clock->is_closing ? NULL : memory_zeroed(1, sizeof(*wait));
 
     if (!wait)
         return NULL;
@@ -209,7 +211,7 @@ static struct operation *after(struct clock *self, uint64_t ms, operation_done *
         .context = context,
     };
     if (!add(clock, wait)) {
-        free(wait);
+        memory_free(wait);
         return NULL;
     }
     if (clock->heap[0] == wait)
@@ -230,7 +232,7 @@ static uint32_t random_bits(struct clock *self)
 
 struct clock *uv_clock_open(uv_loop_t *loop)
 {
-    struct uv_clock *clock = calloc(1, sizeof(*clock));
+    struct uv_clock *clock = memory_zeroed(1, sizeof(*clock));
 
     if (!clock)
         return NULL;

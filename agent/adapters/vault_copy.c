@@ -3,8 +3,7 @@
 #include "agent/adapters/vault_copy_internal.h"
 
 #include "base/buffer.h"
-
-#include <stdlib.h>
+#include "base/memory.h"
 
 struct vault_key vault_copy_key(const struct vault_copy *copy)
 {
@@ -37,7 +36,7 @@ static void on_cancel(struct operation *operation)
 
 void *vault_errand_new(struct secret_copy *self, size_t size, void *context)
 {
-    struct vault_errand *errand = calloc(1, size);
+    struct vault_errand *errand = memory_zeroed(1, size);
 
     if (!errand)
         return NULL;
@@ -50,7 +49,7 @@ void *vault_errand_new(struct secret_copy *self, size_t size, void *context)
 struct operation *vault_errand_started(struct vault_errand *errand)
 {
     if (!errand->under_way) {
-        free(errand);
+        memory_free(errand);
         return NULL;
     }
     errand->copy->in_flight++;
@@ -78,7 +77,7 @@ static void on_written(const struct vault_version *version, const struct failure
     }
     copy->in_flight--;
     writing->done(version ? &written : NULL, failure, writing->errand.context);
-    free(writing);
+    memory_free(writing);
 }
 
 static struct operation *write_copy(struct secret_copy *self, const struct secret *value,
@@ -157,7 +156,7 @@ static void on_rights(const struct vault_rights *rights, const struct failure *f
     copy->in_flight--;
     asking->done(rights ? &result : NULL, failure, asking->errand.context);
     buffer_clear(&missing);
-    free(asking);
+    memory_free(asking);
 }
 
 static struct operation *ask_rights(struct secret_copy *self, copy_rights_done *done, void *context)
@@ -179,7 +178,7 @@ struct secret_copy *vault_copy_new(struct vault_client *client, struct fingerpri
                                    const char *mount, const char *path, const char *field,
                                    unsigned lane)
 {
-    struct vault_copy *copy = calloc(1, sizeof(*copy));
+    struct vault_copy *copy = memory_zeroed(1, sizeof(*copy));
 
     if (!copy)
         return NULL;
@@ -203,6 +202,6 @@ struct secret_copy *vault_copy_free(struct secret_copy *port)
     struct vault_copy *copy = (struct vault_copy *)port;
 
     assert(!copy || !copy->in_flight);
-    free(copy);
+    memory_free(copy);
     return NULL;
 }

@@ -4,7 +4,8 @@
  * what was seen before, is asked once more and then refused: it comes from a replica that lags. */
 #include "agent/adapters/vault_copy_internal.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
+
 #include <time.h>
 
 static const char no_string[] = "it is there, but not a string";
@@ -32,7 +33,7 @@ static void end(struct reading *reading, const struct copy_fact *fact, const str
 {
     reading->errand.copy->in_flight--;
     reading->done(failure ? NULL : fact, failure ? NULL : value, failure, reading->errand.context);
-    free(reading);
+    memory_free(reading);
 }
 
 static void fail(struct reading *reading, const struct failure *failure)

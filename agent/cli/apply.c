@@ -3,6 +3,7 @@
 #include "agent/cli/cli.h"
 
 #include "agent/adapters/config.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 
@@ -28,6 +29,6 @@ int command_apply(struct cli *cli)
         code = execution_print(cli, document);
     json_decref(document);
     config_free(config);
-    free(path);
+    memory_free(path);
     return code;
 }

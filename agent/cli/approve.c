@@ -5,6 +5,7 @@
 
 #include "agent/adapters/config.h"
 #include "agent/adapters/jws_approval.h"
+#include "base/memory.h"
 #include "base/moment.h"
 
 #include <stdlib.h>
@@ -78,7 +79,7 @@ static int fetch(struct approve *approve)
     question.path = path;
     if (path)
         approve->plan = cli_ask(approve->cli, approve->config, &question, &code);
-    free(path);
+    memory_free(path);
     approve->plan_id = json_text_at(approve->plan, "plan_id");
     if (!approve->plan)
         return code;

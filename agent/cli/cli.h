@@ -106,7 +106,8 @@ const char *option_last(const char *const *values);
 /* False with everything said when it is no duration. Not given: `ret` is untouched. */
 must_use bool option_duration(const struct cli *cli, const char *name, const char *const *values,
                               uint64_t *ret);
-/* "/v1/plans/ID/apply" as a string to free(). NULL with everything said when `id` is no id. */
+/* "/v1/plans/ID/apply" as a string to memory_free(). NULL with everything said when `id` is no id.
+ */
 must_use char *id_path(const struct cli *cli, const char *before, const char *id,
                        const char *behind);
 

@@ -3,6 +3,7 @@
  * where values go, so these places are static; they are emptied when a call ends. */
 #include "agent/cli/options.h"
 
+#include "base/memory.h"
 #include "base/moment.h"
 
 #include <stdlib.h>
@@ -220,7 +221,7 @@ bool cli_name_config(struct cli *cli, const char *absolute_path)
 
     if (!self)
         return false;
-    free(cli->self);
+    memory_free(cli->self);
     cli->self = self;
     return true;
 }
@@ -253,8 +254,8 @@ static void forget_table(const struct poptOption *table)
             char ***values = table->arg;
 
             for (size_t i = 0; *values && (*values)[i]; i++)
-                free((*values)[i]);
-            free(*values);
+                memory_free((*values)[i]);
+            memory_free(*values);
             *values = NULL;
         } else {
             *(int *)table->arg = 0;
@@ -269,6 +270,6 @@ void options_forget(struct cli *cli)
     if (cli->command)
         forget_table(cli->command->options);
     given.context = poptFreeContext(given.context);
-    free(cli->self);
+    memory_free(cli->self);
     cli->self = NULL;
 }

@@ -4,10 +4,10 @@
 #include "agent/cli/cli.h"
 
 #include "agent/adapters/api_client.h"
+#include "base/memory.h"
 #include "net/http.h"
 
 #include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -205,7 +205,7 @@ bool session_call(struct cli *cli, const struct config *config, enum session_whe
     session.http = http_open(&session.loop);
     if (!session.http || (body && !text)) {
         cli_error("out of memory");
-        free(text);
+        memory_free(text);
         return false;
     }
     progress_begin(&session, &progress);
@@ -214,7 +214,7 @@ bool session_call(struct cli *cli, const struct config *config, enum session_whe
     close_all(&session);
     uv_run(&session.loop, UV_RUN_DEFAULT);
     uv_loop_close(&session.loop);
-    free(text);
+    memory_free(text);
     if (!is_answered) {
         json_decref(session.document);
         cli_error("%s", session.failure.text);

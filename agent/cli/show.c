@@ -3,6 +3,7 @@
 #include "agent/cli/output.h"
 
 #include "agent/adapters/config.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 
@@ -115,6 +116,6 @@ int command_show(struct cli *cli)
         code = print(cli, document);
     json_decref(document);
     config_free(config);
-    free(path);
+    memory_free(path);
     return code;
 }

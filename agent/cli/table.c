@@ -2,8 +2,9 @@
 /* Tables through libsmartcols. It shows control characters as \xNN, which keeps a terminal safe. */
 #include "agent/cli/output.h"
 
+#include "base/memory.h"
+
 #include <libsmartcols.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -80,7 +81,7 @@ static struct libscols_cell *next_cell(struct table *table, struct text text)
     cell = scols_line_get_cell(table->line, table->column++);
     copy = text_copy(text.size ? text : TEXT("-"));
     if (!cell || !copy || scols_cell_refer_data(cell, copy) != 0) {
-        free(copy);
+        memory_free(copy);
         table->is_broken = true;
         return NULL;
     }
@@ -126,6 +127,6 @@ void table_end(struct table *table, struct buffer *out)
         out->is_broken = true;
     else
         append_trimmed(out, lines ? lines : "");
-    free(lines);
+    memory_free(lines);
     scols_unref_table(table->scols);
 }

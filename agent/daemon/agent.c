@@ -3,10 +3,10 @@
 #include "agent/daemon/internal.h"
 
 #include "agent/daemon/log.h"
+#include "base/memory.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define RESUME_AGAIN_MS 300000 /* a plan that had to stop is tried again so often */
@@ -216,7 +216,7 @@ static void loading_end(struct loading *loading, const struct failure *failure)
 
     agent->ready(failure, agent->ready_context);
     job_end(&loading->job);
-    free(loading);
+    memory_free(loading);
 }
 
 static void on_records(const struct record *records, size_t count, const struct failure *failure,
@@ -285,8 +285,8 @@ static bool bindings_init(struct agent *agent)
     size_t count = agent->config->binding_count;
 
     agent->binding_count = count;
-    agent->bindings = calloc(count ? count : 1, sizeof(*agent->bindings));
-    agent->schedule_room = calloc(count ? count : 1, sizeof(*agent->schedule_room));
+    agent->bindings = memory_zeroed(count ? count : 1, sizeof(*agent->bindings));
+    agent->schedule_room = memory_zeroed(count ? count : 1, sizeof(*agent->schedule_room));
     if (!agent->bindings || !agent->schedule_room)
         return false;
     schedule_init(&agent->schedule, agent->schedule_room, count);
@@ -307,29 +307,29 @@ static void agent_free(struct agent *agent)
     struct plan_record *plan;
 
     for (size_t i = 0; agent->bindings && i < agent->binding_count; i++) {
-        free(agent->bindings[i].source_why);
-        free(agent->bindings[i].copy_why);
+        memory_free(agent->bindings[i].source_why);
+        memory_free(agent->bindings[i].copy_why);
         incident_free(agent->bindings[i].incident);
         incident_free(agent->bindings[i].closed);
     }
     while ((plan = TAILQ_FIRST(&agent->plans)))
         plan_forget(agent, plan);
     outbox_free(agent->outbox);
-    free(agent->bindings);
-    free(agent->schedule_room);
-    free(agent->store_why);
-    free(agent);
+    memory_free(agent->bindings);
+    memory_free(agent->schedule_room);
+    memory_free(agent->store_why);
+    memory_free(agent);
 }
 
 struct agent *agent_open(const struct agent_settings *settings, operation_done *ready,
                          void *context)
 {
-    struct agent *agent = calloc(1, sizeof(*agent));
-    struct loading *loading = calloc(1, sizeof(*loading));
+    struct agent *agent = memory_zeroed(1, sizeof(*agent));
+    struct loading *loading = memory_zeroed(1, sizeof(*loading));
 
     if (!agent || !loading) {
-        free(agent);
-        free(loading);
+        memory_free(agent);
+        memory_free(loading);
         return NULL;
     }
     agent->settings = *settings;
@@ -343,7 +343,7 @@ struct agent *agent_open(const struct agent_settings *settings, operation_done *
     agent->outbox = outbox_open(agent);
     api_init(agent);
     if (!agent->outbox || !bindings_init(agent)) {
-        free(loading);
+        memory_free(loading);
         agent_free(agent);
         return NULL;
     }
@@ -359,7 +359,7 @@ struct agent *agent_open(const struct agent_settings *settings, operation_done *
     }
     if (!loading->query) {
         TAILQ_REMOVE(&agent->jobs, &loading->job, link);
-        free(loading);
+        memory_free(loading);
         agent_free(agent);
         return NULL;
     }
@@ -476,7 +476,7 @@ static void on_closing(const struct failure *unused, void *context)
 
     (void)unused;
     job_end(&closing->job);
-    free(closing);
+    memory_free(closing);
 }
 
 static void closing_cancel(struct job *job)
@@ -486,7 +486,7 @@ static void closing_cancel(struct job *job)
 
 void agent_close(struct agent *agent, void (*closed)(void *context), void *context)
 {
-    struct closing *closing = calloc(1, sizeof(*closing));
+    struct closing *closing = memory_zeroed(1, sizeof(*closing));
     struct job *job, *next;
 
     assert(!agent->is_closing);
@@ -502,6 +502,6 @@ void agent_close(struct agent *agent, void (*closed)(void *context), void *conte
         job_begin(&closing->job, agent, closing_cancel);
         return;
     }
-    free(closing);
+    memory_free(closing);
     agent_settle(agent);
 }

@@ -2,6 +2,8 @@
 /* From a request to the function that answers it, and the life of that call. */
 #include "agent/daemon/api_calls.h"
 
+#include "base/memory.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +12,14 @@
 
 static void call_free(struct api_call *call)
 {
-    free(call->method);
-    free(call->path);
-    free(call->requester);
-    free(call->bindings);
-    free(call->checks);
+    memory_free(call->method);
+    memory_free(call->path);
+    memory_free(call->requester);
+    memory_free(call->bindings);
+    memory_free(call->checks);
     json_decref(call->body);
     json_decref(call->document);
-    free(call);
+    memory_free(call);
 }
 
 void call_answer(struct api_call *call, int status, json_t *document)
@@ -31,7 +33,7 @@ void call_answer(struct api_call *call, int status, json_t *document)
         call->done(
             500, TEXT("{\"error\":{\"kind\":\"internal\",\"text\":\"out of memory\"},\"exit\":1}"),
             call->context);
-    free(text);
+    memory_free(text);
     job_end(&call->job);
     call_free(call);
 }
@@ -237,7 +239,7 @@ static struct operation *handle(struct api *self, const struct api_request *requ
     struct agent *agent = (struct agent *)((char *)self - offsetof(struct agent, api));
     struct api_call *call;
 
-    if (agent->is_closing || !(call = calloc(1, sizeof(*call))))
+    if (agent->is_closing || !(call = memory_zeroed(1, sizeof(*call))))
         return NULL;
     call->handle.cancel = handle_cancel;
     call->done = done;

@@ -2,8 +2,9 @@
 /* Requests that change nothing: checks, incidents, and one object with its timeline. */
 #include "agent/daemon/api_calls.h"
 
+#include "base/memory.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- check ----------------------------------------------------------------------------------- */
@@ -49,8 +50,8 @@ static bool choose_bindings(struct api_call *call, struct failure *why)
     json_t *names = json_at(call->body, "bindings"), *name;
     size_t index, room = agent->binding_count ? agent->binding_count : 1;
 
-    call->bindings = calloc(room, sizeof(struct binding *));
-    call->checks = calloc(room, sizeof(struct job *));
+    call->bindings = memory_zeroed(room, sizeof(struct binding *));
+    call->checks = memory_zeroed(room, sizeof(struct job *));
     if (!call->bindings || !call->checks)
         return failure_out_of_memory(why);
     if (json_array_size(names) == 0) {

@@ -4,9 +4,9 @@
 #include "agent/daemon/internal.h"
 
 #include "agent/daemon/log.h"
+#include "base/memory.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct approving {
@@ -31,9 +31,9 @@ static void finish(struct approving *approving, const struct used_token *approve
     for (size_t i = 0; i < APPROVAL_MAX; i++)
         buffer_clear(&approving->kept[i]);
     json_decref(approving->tokens);
-    free(approving->actor);
+    memory_free(approving->actor);
     job_end(&approving->job);
-    free(approving);
+    memory_free(approving);
 }
 
 static void on_refusal_audited(const struct failure *unused, void *context)
@@ -275,7 +275,7 @@ static void approving_cancel(struct job *job)
 struct job *approving_start(struct agent *agent, const char *plan_id, const json_t *tokens,
                             struct text actor, approving_done *done, void *context)
 {
-    struct approving *approving = calloc(1, sizeof(*approving));
+    struct approving *approving = memory_zeroed(1, sizeof(*approving));
 
     if (!approving)
         return NULL;
@@ -290,8 +290,8 @@ struct job *approving_start(struct agent *agent, const char *plan_id, const json
         approving->operation = agent->clock->after(agent->clock, 0, on_start, approving);
     if (!approving->operation) {
         json_decref(approving->tokens);
-        free(approving->actor);
-        free(approving);
+        memory_free(approving->actor);
+        memory_free(approving);
         return NULL;
     }
     job_begin(&approving->job, agent, approving_cancel);

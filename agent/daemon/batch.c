@@ -3,9 +3,9 @@
 #include "agent/daemon/internal.h"
 
 #include "agent/daemon/log.h"
+#include "base/memory.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 void batch_init(struct batch *batch)
@@ -17,7 +17,7 @@ void batch_clear(struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++)
         for (size_t part = 0; part < 3; part++)
-            free(batch->owned[i][part]);
+            memory_free(batch->owned[i][part]);
     batch_init(batch);
 }
 
@@ -37,7 +37,7 @@ void batch_add(struct batch *batch, enum change_verb verb, enum record_kind kind
 
     json_decref(body);
     if (batch->count == BATCH_MAX || !text || (!body && verb != CHANGE_DELETE)) {
-        free(text);
+        memory_free(text);
         batch->is_broken = true;
         return;
     }
@@ -92,11 +92,11 @@ static void remember(struct agent *agent, const struct failure *failure)
     if (failure && failure->kind == FAILURE_INTERNAL) {
         if (!agent->store_why)
             log_error("state cannot be written", FIELD("why", failure->text));
-        free(agent->store_why);
+        memory_free(agent->store_why);
         agent->store_why = text_copy(text_of(failure->text));
     } else if (agent->store_why) {
         log_info("state can be written again", FIELD("why", "the last commit succeeded"));
-        free(agent->store_why);
+        memory_free(agent->store_why);
         agent->store_why = NULL;
     }
 }
@@ -107,7 +107,7 @@ static void commit_end(struct commit *commit, const struct failure *failure)
     if (commit->done)
         commit->done(failure, commit->context);
     job_end(&commit->job);
-    free(commit);
+    memory_free(commit);
 }
 
 static void on_committed(const struct failure *failure, void *context)
@@ -137,7 +137,7 @@ bool batch_commit(struct batch *batch, struct agent *agent, operation_done *done
     uint64_t alerts = batch->alerts;
     struct commit *commit;
 
-    if (batch->is_broken || !(commit = calloc(1, sizeof(*commit)))) {
+    if (batch->is_broken || !(commit = memory_zeroed(1, sizeof(*commit)))) {
         log_error("state not written", FIELD("why", "out of memory"));
         batch_clear(batch);
         outbox_release(agent->outbox, alerts);
@@ -153,7 +153,7 @@ bool batch_commit(struct batch *batch, struct agent *agent, operation_done *done
         commit->operation = agent->clock->after(agent->clock, 0, on_no_store, commit);
     batch_clear(batch);
     if (!commit->operation) {
-        free(commit);
+        memory_free(commit);
         outbox_release(agent->outbox, alerts);
         return false;
     }

@@ -2,8 +2,9 @@
 /* Reads both sides of a binding at the same time and judges what they say. */
 #include "agent/daemon/internal.h"
 
+#include "base/memory.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct check {
@@ -27,8 +28,8 @@ struct check {
 static void remember(struct binding *binding, const struct check *check,
                      const struct judgement *judgement, int64_t now)
 {
-    free(binding->source_why);
-    free(binding->copy_why);
+    memory_free(binding->source_why);
+    memory_free(binding->copy_why);
     binding->source_fact = check->source;
     binding->copy_fact = check->copy;
     binding->source_fact.why = binding->source_why =
@@ -60,7 +61,7 @@ static void finish(struct check *check)
         secret_free(check->keys[i]);
     secret_free(check->value);
     job_end(&check->job);
-    free(check);
+    memory_free(check);
 }
 
 static void side_done(struct check *check, const struct failure *failure)
@@ -150,7 +151,7 @@ static void check_cancel(struct job *job)
 struct job *check_start(struct agent *agent, struct binding *binding, bool is_decisive,
                         check_done *done, void *context)
 {
-    struct check *check = calloc(1, sizeof(*check));
+    struct check *check = memory_zeroed(1, sizeof(*check));
     struct key_source *source = binding->source;
     struct secret_copy *copy = binding->copy;
     /* Bindings on one endpoint share what one of them just learned. */
@@ -176,7 +177,7 @@ struct job *check_start(struct agent *agent, struct binding *binding, bool is_de
     if (check->pending == 0)
         check->giving_up = agent->clock->after(agent->clock, 0, on_nothing_started, check);
     if (check->pending == 0 && !check->giving_up) {
-        free(check);
+        memory_free(check);
         return NULL;
     }
     job_begin(&check->job, agent, check_cancel);

@@ -5,6 +5,7 @@
 #include "agent/daemon/execution.h"
 
 #include "agent/daemon/log.h"
+#include "base/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ static void tell_waiters(struct execution *execution, const char *plan_id,
     while ((waiter = TAILQ_FIRST(&execution->waiters))) {
         TAILQ_REMOVE(&execution->waiters, waiter, link);
         waiter->done(execution->job.agent, plan_id, execution->binding, outcome, waiter->context);
-        free(waiter);
+        memory_free(waiter);
     }
 }
 
@@ -86,7 +87,7 @@ void execution_end(struct execution *execution, enum plan_state state, const cha
     if (state == PLAN_EXECUTING) {
         if (!record->paused_at)
             record->paused_at = agent_now(agent);
-        free(record->why);
+        memory_free(record->why);
         record->why = text_copy(text_of(why));
     }
     if (is_over) {
@@ -98,7 +99,7 @@ void execution_end(struct execution *execution, enum plan_state state, const cha
         plan_forget(agent, record);
     secret_free(execution->key);
     job_end(&execution->job);
-    free(execution);
+    memory_free(execution);
 }
 
 bool execution_interrupted(struct execution *execution, const struct failure *failure)
@@ -365,7 +366,7 @@ static void execution_cancel(struct job *job)
 static bool add_waiter(struct execution *execution, execution_done *done, void *context,
                        struct failure *why)
 {
-    struct execution_waiter *waiter = calloc(1, sizeof(*waiter));
+    struct execution_waiter *waiter = memory_zeroed(1, sizeof(*waiter));
 
     if (!waiter)
         return failure_out_of_memory(why);
@@ -416,7 +417,7 @@ struct execution *execution_start(struct agent *agent, struct plan_record *recor
         return add_waiter(agent->executing, done, context, why) ? agent->executing : NULL;
     if (!may_begin(agent, record, why))
         return NULL;
-    execution = calloc(1, sizeof(*execution));
+    execution = memory_zeroed(1, sizeof(*execution));
     if (execution) {
         TAILQ_INIT(&execution->waiters);
         execution->job.agent = agent;
@@ -424,7 +425,7 @@ struct execution *execution_start(struct agent *agent, struct plan_record *recor
     }
     if (!execution || !execution->operation) {
         agent->settings.store->unlock_execution(agent->settings.store);
-        free(execution);
+        memory_free(execution);
         failure_out_of_memory(why);
         return NULL;
     }
@@ -464,6 +465,6 @@ void execution_leave(struct agent *agent, void *context)
         if (waiter->context != context)
             continue;
         TAILQ_REMOVE(&agent->executing->waiters, waiter, link);
-        free(waiter);
+        memory_free(waiter);
     }
 }

@@ -4,9 +4,9 @@
 #include "agent/daemon/internal.h"
 
 #include "agent/daemon/log.h"
+#include "base/memory.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- records --------------------------------------------------------------------------------- */
@@ -58,7 +58,7 @@ bool binding_restore(struct binding *binding, const json_t *record)
 
 struct incident *incident_load(struct text id, struct text body, struct failure *why)
 {
-    struct incident *incident = calloc(1, sizeof(*incident));
+    struct incident *incident = memory_zeroed(1, sizeof(*incident));
 
     if (!incident) {
         failure_out_of_memory(why);
@@ -73,7 +73,7 @@ struct incident *incident_free(struct incident *incident)
 {
     if (incident)
         json_decref(incident->body);
-    free(incident);
+    memory_free(incident);
     return NULL;
 }
 
@@ -84,7 +84,7 @@ bool incident_is_told(const struct incident *incident)
 
 static struct incident *incident_new(struct agent *agent, struct binding *binding)
 {
-    struct incident *incident = calloc(1, sizeof(*incident));
+    struct incident *incident = memory_zeroed(1, sizeof(*incident));
     char guid[37];
 
     if (!incident || !agent->settings.approvals->guid(agent->settings.approvals, guid))

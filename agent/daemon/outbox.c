@@ -8,6 +8,7 @@
 #include "agent/daemon/internal.h"
 
 #include "agent/daemon/log.h"
+#include "base/memory.h"
 #include "net/retry.h"
 
 #include <stdlib.h>
@@ -47,23 +48,23 @@ static void lane_next(struct lane *lane);
 
 static void delivery_free(struct delivery *delivery)
 {
-    free(delivery->record_id);
+    memory_free(delivery->record_id);
     json_decref(delivery->body);
-    free(delivery->alert_text);
-    free(delivery);
+    memory_free(delivery->alert_text);
+    memory_free(delivery);
 }
 
 struct outbox *outbox_open(struct agent *agent)
 {
-    struct outbox *outbox = calloc(1, sizeof(*outbox));
+    struct outbox *outbox = memory_zeroed(1, sizeof(*outbox));
     size_t count = agent->settings.sink_count;
 
     if (!outbox)
         return NULL;
     outbox->agent = agent;
-    outbox->lanes = calloc(count ? count : 1, sizeof(*outbox->lanes));
+    outbox->lanes = memory_zeroed(count ? count : 1, sizeof(*outbox->lanes));
     if (!outbox->lanes)
-        return free(outbox), NULL;
+        return memory_free(outbox), NULL;
     outbox->count = count;
     for (size_t i = 0; i < count; i++) {
         outbox->lanes[i].job.agent = agent;
@@ -84,8 +85,8 @@ struct outbox *outbox_free(struct outbox *outbox)
         }
     }
     if (outbox)
-        free(outbox->lanes);
-    free(outbox);
+        memory_free(outbox->lanes);
+    memory_free(outbox);
     return NULL;
 }
 
@@ -224,7 +225,7 @@ static void lane_start(struct lane *lane)
 void outbox_take(struct outbox *outbox, struct text record_id, struct text sink, json_t *body,
                  bool is_stored)
 {
-    struct delivery *delivery = calloc(1, sizeof(*delivery));
+    struct delivery *delivery = memory_zeroed(1, sizeof(*delivery));
     struct lane *lane = NULL;
 
     for (size_t i = 0; i < outbox->count; i++)

@@ -4,9 +4,9 @@
 #include "agent/daemon/internal.h"
 
 #include "agent/daemon/log.h"
+#include "base/memory.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define CANONICAL_LIMIT 16384
@@ -51,13 +51,13 @@ static bool plan_parse(const json_t *json, struct plan *plan)
 static struct plan_record *record_of(struct agent *agent, struct text id, char *canonical_text,
                                      enum plan_state state, struct failure *why)
 {
-    struct plan_record *record = calloc(1, sizeof(*record));
+    struct plan_record *record = memory_zeroed(1, sizeof(*record));
     struct approvals *approvals = agent->settings.approvals;
     char digest[PLAN_ID_SIZE];
 
     if (!record || !canonical_text) {
-        free(record);
-        free(canonical_text);
+        memory_free(record);
+        memory_free(canonical_text);
         failure_out_of_memory(why);
         return NULL;
     }
@@ -106,10 +106,10 @@ struct plan_record *plan_record_free(struct plan_record *record)
 {
     if (record) {
         json_decref(record->canonical);
-        free(record->canonical_text);
-        free(record->why);
+        memory_free(record->canonical_text);
+        memory_free(record->why);
     }
-    free(record);
+    memory_free(record);
     return NULL;
 }
 
@@ -268,7 +268,7 @@ void plan_set_state(struct agent *agent, struct plan_record *record, enum plan_s
         record->begun_at = now;
     if (state == PLAN_SUPERSEDED || state == PLAN_EXPIRED || state == PLAN_NEEDS_HUMAN)
         withdraw_proposal(record);
-    free(record->why);
+    memory_free(record->why);
     record->why = why ? text_copy(text_of(why)) : NULL;
     batch_add(batch, CHANGE_PUT, RECORD_PLAN, record->id,
               record->binding ? record->binding->config->name : "", record->plan.created_at,

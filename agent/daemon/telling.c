@@ -5,9 +5,9 @@
 #include "agent/daemon/internal.h"
 
 #include "agent/daemon/log.h"
+#include "base/memory.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PATIENCE_MS   8000
@@ -99,7 +99,7 @@ static void finish_when_done(struct telling *telling)
     json_decref(telling->callers);
     json_decref(telling->regenerated);
     job_end(&telling->job);
-    free(telling);
+    memory_free(telling);
 }
 
 static void answered(struct telling *telling)
@@ -172,7 +172,7 @@ static int64_t look_back_to(const struct agent *agent, const struct binding *bin
 static void start(struct agent *agent, struct binding *binding, const struct secret *value,
                   bool is_first)
 {
-    struct telling *telling = calloc(1, sizeof(*telling));
+    struct telling *telling = memory_zeroed(1, sizeof(*telling));
     struct key_source *source = binding->source;
     const struct config_binding *config = binding->config;
 
@@ -190,7 +190,7 @@ static void start(struct agent *agent, struct binding *binding, const struct sec
         /* Without a limit on our patience nothing may be awaited; what was started ends by itself.
          */
         if (!telling->asking && !telling->probing) {
-            free(telling);
+            memory_free(telling);
             return;
         }
         operation_cancel(telling->asking);

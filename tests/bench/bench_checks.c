@@ -18,6 +18,7 @@
 #include "vaultclient/vaultclient.h"
 
 #include <curl/curl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -325,6 +326,7 @@ int main(int argc, char **argv)
     double ratios[64];
     char path[600];
 
+    signal(SIGPIPE, SIG_IGN);
     if (argc < 2 || checks == 0 || rounds == 0 || rounds > 64 || !net_global_init(&why))
         return 2;
     snprintf(path, sizeof(path), "%s/lab.json", argv[1]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What holds for any secret, and what holds for those in locked regions. The latter cannot be seen
  * under AddressSanitizer and valgrind, where each secret is an allocation of its own: there the
- * test is that the allocation is wiped before it is freed. The linker wraps calloc() and free(). */
+ * test is that the allocation is wiped before it is freed. The linker wraps malloc() and free(). */
 #include "base/secret.h"
 
 #include "tests/unit/base/assert_text.h"
@@ -18,14 +18,14 @@ static bool no_memory;
 static const char *watched; /* while not NULL, free() copies what is there to `seen` */
 static char seen[64];
 
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
 void __real_free(void *memory);
 void __wrap_free(void *memory);
 
-void *__wrap_calloc(size_t count, size_t size)
+void *__wrap_malloc(size_t size)
 {
-    return no_memory ? NULL : __real_calloc(count, size);
+    return no_memory ? NULL : __real_malloc(size);
 }
 
 void __wrap_free(void *memory)
