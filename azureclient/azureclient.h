@@ -22,15 +22,18 @@
 
 #include "base/attributes.h"
 #include "base/failure.h"
+#include "base/memory.h"
 #include "base/operation.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "net/life.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct http;
+#pragma GCC visibility push(default)
+
 struct azure_client;
 
 /* ---- settings -------------------------------------------------------------------------------- */
@@ -183,5 +186,7 @@ typedef void azure_score_done(const struct azure_score *score, const struct fail
 struct operation *azure_score(struct azure_client *client, struct text scoring_uri,
                               const struct secret *key, struct text body, struct text content_type,
                               uint32_t deadline_ms, azure_score_done *done, void *context);
+
+#pragma GCC visibility pop
 
 #endif

@@ -9,7 +9,5 @@
 #define printf_like(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
 /* Runs `function(&variable)` when the variable leaves its scope. */
 #define cleanup_with(function) __attribute__((cleanup(function)))
-/* Visible outside the shared library it is built into; everything else is hidden. */
-#define public_api __attribute__((visibility("default")))
 
 #endif

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 enum failure_kind {
     FAILURE_NONE,
     FAILURE_CANCELED,  /* by us */
@@ -51,5 +53,7 @@ bool failure_out_of_memory(struct failure *why);
 bool failure_is_temporary(enum failure_kind kind);
 /* "timeout", "denied" ...: stable words for JSON and logs. */
 const char *failure_kind_name(enum failure_kind kind);
+
+#pragma GCC visibility pop
 
 #endif

@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(default)
+
 /* As in the C library: `allocate` and `reallocate` give memory aligned for any type, or NULL; they
  * may be called from any thread. */
 struct memory_functions {
@@ -34,5 +36,7 @@ must_use char *memory_string(const char *string);
 must_use char *memory_print(const char *format, ...) printf_like(1, 2);
 must_use char *memory_print_list(const char *format, va_list arguments) printf_like(1, 0);
 void memory_free(void *memory);
+
+#pragma GCC visibility pop
 
 #endif

@@ -11,6 +11,8 @@
 
 #include "base/failure.h"
 
+#pragma GCC visibility push(default)
+
 struct operation {
     void (*cancel)(struct operation *operation);
 };
@@ -21,5 +23,7 @@ void operation_cancel(struct operation *operation);
 
 /* The `done` of an operation that has no result. On success `failure` is NULL. */
 typedef void operation_done(const struct failure *failure, void *context);
+
+#pragma GCC visibility pop
 
 #endif

@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 
+#pragma GCC visibility push(default)
+
 #define SECRET_LIMIT ((size_t)1 << 20) /* bytes; a longer value is refused like out of memory */
 
 struct secret;
@@ -31,5 +33,7 @@ struct text secret_reveal(const struct secret *secret);
 
 /* Overwrites memory in a way the compiler keeps. */
 void wipe(void *memory, size_t size);
+
+#pragma GCC visibility pop
 
 #endif

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 struct text {
     const char *start; /* may be NULL when size is 0 */
     size_t size;
@@ -67,5 +69,7 @@ must_use char *text_copy(struct text text);
 void hex_encode(const uint8_t *bytes, size_t size, char *out);
 /* Exactly 2 * size hex digits of either case. */
 must_use bool hex_decode(struct text text, uint8_t *bytes, size_t size);
+
+#pragma GCC visibility pop
 
 #endif

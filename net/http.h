@@ -17,31 +17,15 @@
 #include "base/operation.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "net/life.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uv.h>
 
-struct http;
 struct upstream;
 
-/* ---- life ------------------------------------------------------------------------------------ */
-
-/* Once per process, before any thread: libcurl and jansson get allocators that wipe what they free.
- * False when libcurl resolves names blockingly or lacks TLS. The program itself must ignore SIGPIPE
- * (a peer that goes away is told as a failure); signals are not touched here. */
-must_use bool net_global_init(struct failure *why);
-void net_global_cleanup(void);
-
-/* NULL when out of memory. */
-struct http *http_open(uv_loop_t *loop);
-/* The loop it serves, for clients that keep timers of their own. */
-uv_loop_t *http_loop(const struct http *http);
-/* Ends everything in flight with FAILURE_CANCELED; `closed` (may be NULL) runs after the last
- * `done`. Never waits for the network. Upstreams must be closed before or with it: they die here.
- */
-void http_close(struct http *http, void (*closed)(void *context), void *context);
+/* ---- servers --------------------------------------------------------------------------------- */
 
 /* Copied by upstream_open(). NULL or 0 means the default. */
 struct upstream_settings {

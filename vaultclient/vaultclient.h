@@ -29,15 +29,18 @@
 
 #include "base/attributes.h"
 #include "base/failure.h"
+#include "base/memory.h"
 #include "base/operation.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "net/life.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct http;
+#pragma GCC visibility push(default)
+
 struct vault_client;
 
 /* ---- settings -------------------------------------------------------------------------------- */
@@ -179,5 +182,7 @@ typedef void vault_rights_done(const struct vault_rights *rights, const struct f
                                void *context);
 struct operation *vault_read_rights(struct vault_client *client, struct vault_key key,
                                     vault_rights_done *done, void *context);
+
+#pragma GCC visibility pop
 
 #endif
