@@ -81,9 +81,8 @@ static bool open_upstream(struct vault_client *client, const struct vault_settin
     return client->upstream != NULL;
 }
 
-public_api struct vault_client *vault_client_open(struct http *http,
-                                                  const struct vault_settings *settings,
-                                                  struct failure *why)
+struct vault_client *vault_client_open(struct http *http, const struct vault_settings *settings,
+                                       struct failure *why)
 {
     struct vault_client *client = memory_zeroed(1, sizeof *client);
 
@@ -106,7 +105,7 @@ public_api struct vault_client *vault_client_open(struct http *http,
     return client;
 }
 
-public_api const char *vault_client_address(const struct vault_client *client)
+const char *vault_client_address(const struct vault_client *client)
 {
     return client->address;
 }
@@ -173,8 +172,8 @@ void vault_client_close_step(struct vault_client *client)
         vault_later_set(&client->laters, &client->closing, 0, on_empty);
 }
 
-public_api void vault_client_close(struct vault_client *client, uint32_t grace_ms,
-                                   void (*closed)(void *context), void *context)
+void vault_client_close(struct vault_client *client, uint32_t grace_ms,
+                        void (*closed)(void *context), void *context)
 {
     client->is_closing = true;
     client->grace_ms = grace_ms;

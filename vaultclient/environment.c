@@ -25,7 +25,7 @@ struct source {
     struct failure *why;
 };
 
-public_api struct vault_environment *vault_environment_free(struct vault_environment *kept)
+struct vault_environment *vault_environment_free(struct vault_environment *kept)
 {
     if (!kept)
         return NULL;
@@ -135,10 +135,9 @@ static bool fill(struct source *source, struct vault_settings *settings)
            fill_timeout(source, &settings->timeout_ms);
 }
 
-public_api bool vault_settings_from_environment(struct vault_settings *settings,
-                                                char *(*get)(const char *name),
-                                                struct vault_environment **kept,
-                                                struct failure *why)
+bool vault_settings_from_environment(struct vault_settings *settings,
+                                     char *(*get)(const char *name),
+                                     struct vault_environment **kept, struct failure *why)
 {
     struct source source = {.get = get, .kept = memory_zeroed(1, sizeof *source.kept), .why = why};
     struct vault_settings filled = *settings;

@@ -72,9 +72,8 @@ static void ask_metadata(struct call *call)
                     NULL, on_metadata);
 }
 
-public_api struct operation *vault_read_metadata(struct vault_client *client, struct vault_key key,
-                                                 unsigned lane, vault_metadata_done *done,
-                                                 void *context)
+struct operation *vault_read_metadata(struct vault_client *client, struct vault_key key,
+                                      unsigned lane, vault_metadata_done *done, void *context)
 {
     struct metadata_call *metadata = vault_call_new(client, sizeof *metadata, key, TEXT(""), lane);
 
@@ -153,9 +152,9 @@ static void ask_field(struct call *call)
         &target, NULL, on_field);
 }
 
-public_api struct operation *vault_read_field(struct vault_client *client, struct vault_key key,
-                                              struct text field, uint32_t version, unsigned lane,
-                                              vault_field_done *done, void *context)
+struct operation *vault_read_field(struct vault_client *client, struct vault_key key,
+                                   struct text field, uint32_t version, unsigned lane,
+                                   vault_field_done *done, void *context)
 {
     struct field_call *call = vault_call_new(client, sizeof *call, key, field, lane);
 
@@ -217,8 +216,8 @@ static void ask_rights(struct call *call)
                     &target, &body, on_rights);
 }
 
-public_api struct operation *vault_read_rights(struct vault_client *client, struct vault_key key,
-                                               vault_rights_done *done, void *context)
+struct operation *vault_read_rights(struct vault_client *client, struct vault_key key,
+                                    vault_rights_done *done, void *context)
 {
     struct rights_call *rights = vault_call_new(client, sizeof *rights, key, TEXT(""), 0);
 

@@ -229,9 +229,8 @@ static void begin_write(struct call *call)
         &target, NULL, on_neighbours);
 }
 
-public_api struct operation *vault_write_field(struct vault_client *client,
-                                               const struct vault_write *asked, unsigned lane,
-                                               vault_write_done *done, void *context)
+struct operation *vault_write_field(struct vault_client *client, const struct vault_write *asked,
+                                    unsigned lane, vault_write_done *done, void *context)
 {
     struct write_call *write =
         vault_call_new(client, sizeof *write, asked->key, asked->field, lane);

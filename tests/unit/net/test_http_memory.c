@@ -27,10 +27,10 @@ void *__real_calloc(size_t count, size_t size);
 void __real_free(void *memory);
 int __real_epoll_ctl(int epoll, int action, int fd, struct epoll_event *event);
 /* Visible, because the sanitizers' libraries refer to the same names. */
-public_api void *__wrap_malloc(size_t size);
-public_api void *__wrap_calloc(size_t count, size_t size);
-public_api void __wrap_free(void *memory);
-public_api int __wrap_epoll_ctl(int epoll, int action, int fd, struct epoll_event *event);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void __wrap_free(void *memory);
+int __wrap_epoll_ctl(int epoll, int action, int fd, struct epoll_event *event);
 
 static bool fails(void)
 {
