@@ -18,6 +18,11 @@ const char *given(const char *name)
     return value;
 }
 
+bool server_is(const char *version)
+{
+    return strncmp(given("OPENBAO_VERSION"), version, strlen(version)) == 0;
+}
+
 struct vault_client *open_client(struct scene *scene, const struct vault_auth *auth,
                                  const char *namespace_path)
 {

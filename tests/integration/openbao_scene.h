@@ -22,6 +22,8 @@ void scene_close(struct scene *scene);
 
 /* A variable that the wrapper has set. */
 const char *given(const char *name);
+/* Does the server's version begin so? "2.6" */
+bool server_is(const char *version);
 /* Another client, for the test to close. */
 struct vault_client *open_client(struct scene *scene, const struct vault_auth *auth,
                                  const char *namespace_path);

