@@ -60,6 +60,7 @@ static void exchange_send(struct exchange *exchange, int status,
 {
     struct record *record = record_of(exchange);
 
+    recording_add(exchange, status, headers, count, body);
     if (exchange->fault.kind == FAULT_TRUNCATE) {
         send_truncated(exchange, status, headers, count, body);
     } else {
@@ -86,6 +87,7 @@ static void exchange_send_fault(struct exchange *exchange)
 
 static void exchange_reset(struct exchange *exchange)
 {
+    recording_add(exchange, 0, NULL, 0, TEXT(""));
     server_reset(exchange->call);
     exchange_end(exchange);
 }

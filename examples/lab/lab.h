@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/queue.h>
 #include <uv.h>
 
@@ -252,6 +253,15 @@ bool exchange_method_is(const struct exchange *exchange, const char *method);
 /* Ends whatever waits for a timer. */
 void exchanges_drop(struct lab *lab);
 
+/* ---- what was said, for a test (recording.c) ------------------------------------------------- */
+
+/* Into a file of its own in the directory that KEYDRIFT_LAB_RECORD names, if it names one. */
+must_use bool recording_open(struct lab *lab, struct failure *why);
+void recording_close(struct lab *lab);
+/* Before the answer goes out; status 0: none will. */
+void recording_add(struct exchange *exchange, int status, const struct server_header *headers,
+                   size_t count, struct text body);
+
 /* ---- the services: each answers every exchange it is given ----------------------------------- */
 
 void entra_handle(struct exchange *exchange);
@@ -315,6 +325,7 @@ struct lab {
     struct vault vault;
     struct faults faults;
     struct requests requests;
+    FILE *recording; /* NULL: nobody listens */
     json_t *alerts; /* what POST /alerts of the control listener was given; the last few */
     LIST_HEAD(, exchange) exchanges;
     struct server *servers[LISTENERS];

@@ -105,7 +105,8 @@ static bool lab_start(struct lab *lab, struct failure *why)
     lab->alerts = json_array();
     if (!lab->world.log || !lab->alerts || !requests_init(&lab->requests) || !seed_vault(lab))
         return failure_out_of_memory(why);
-    return pki_init(&lab->pki, why) && listen_all(lab, why) && files_write(lab, why);
+    return recording_open(lab, why) && pki_init(&lab->pki, why) && listen_all(lab, why) &&
+           files_write(lab, why);
 }
 
 static void lab_stop(struct lab *lab)
@@ -134,6 +135,7 @@ static void lab_clear(struct lab *lab)
     vault_clear(&lab->vault);
     faults_clear(&lab->faults);
     requests_clear(&lab->requests);
+    recording_close(lab);
     json_decref(lab->alerts);
     pki_clear(&lab->pki);
     options_clear(&lab->options);
