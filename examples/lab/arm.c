@@ -10,29 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-bool arm_audience_is_ours(const struct lab *lab, struct text audience)
-{
-    static const char *const known[] = {"https://management.azure.com",
-                                        "https://management.core.windows.net"};
-    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
-
-    while (text_ends_with(audience, TEXT("/")))
-        audience.size--;
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (text_equal_ignoring_case(audience, text_of(known[i])))
-            return true;
-    }
-    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
-        char url[64];
-
-        snprintf(url, sizeof(url), "https://%s:%u", hosts[i],
-                 (unsigned)server_port(lab->servers[LISTENER_ARM]));
-        if (text_equal_ignoring_case(audience, text_of(url)))
-            return true;
-    }
-    return false;
-}
-
 /* The headers that come with every answer of ARM's front door. */
 void arm_reply(struct exchange *exchange, int status, const struct server_header *headers,
                size_t count, json_t *json)
@@ -93,73 +70,6 @@ void arm_error(struct exchange *exchange, int status, const char *code, const ch
     va_end(arguments);
     arm_reply(exchange, status, &cause, 1,
               json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", sentence));
-}
-
-static void challenge(struct exchange *exchange, const char *code, const char *text)
-{
-    char value[512];
-    struct server_header header = {TEXT("WWW-Authenticate"), {0}};
-
-    snprintf(value, sizeof(value),
-             "Bearer authorization_uri=\"https://127.0.0.1:%u/" LAB_TENANT "\", "
-             "error=\"invalid_token\", error_description=\"%s\"",
-             (unsigned)server_port(exchange->lab->servers[LISTENER_ENTRA]), text);
-    header.value = text_of(value);
-    arm_reply(exchange, 401, &header, 1,
-              json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", text));
-}
-
-static void time_in_words(int64_t seconds, char *out, size_t size)
-{
-    time_t at = (time_t)seconds;
-    struct tm parts;
-
-    gmtime_r(&at, &parts);
-    snprintf(out, size, "%d/%d/%d %d:%02d:%02d %s", parts.tm_mon + 1, parts.tm_mday,
-             parts.tm_year + 1900, (parts.tm_hour + 11) % 12 + 1, parts.tm_min, parts.tm_sec,
-             parts.tm_hour < 12 ? "AM" : "PM");
-}
-
-/* Answers the exchange and returns false when the token will not do. */
-static bool token_is_good(struct exchange *exchange)
-{
-    struct text header = server_header(exchange->request, "Authorization");
-    const struct text scheme = TEXT("Bearer ");
-    struct token_claims claims;
-    int64_t now = now_ms() / 1000;
-
-    if (!header.size) {
-        challenge(exchange, "AuthenticationFailed",
-                  "Authentication failed. The 'Authorization' header is missing.");
-    } else if (!text_starts_with_ignoring_case(header, scheme)) {
-        challenge(
-            exchange, "AuthenticationFailed",
-            "Authentication failed. The 'Authorization' header is provided in an invalid format.");
-    } else if (!jwt_verify(&exchange->lab->pki, text_part(header, scheme.size, header.size),
-                           &claims)) {
-        challenge(exchange, "InvalidAuthenticationToken",
-                  "The access token is invalid: its signature was not made by this tenant.");
-    } else if (!arm_audience_is_ours(exchange->lab, text_of(claims.audience))) {
-        challenge(exchange, "InvalidAuthenticationToken",
-                  "The access token has been obtained for wrong audience or resource.");
-    } else if (!text_is(text_of(claims.tenant), LAB_TENANT)) {
-        challenge(exchange, "InvalidAuthenticationTokenTenant",
-                  "The access token is from the wrong issuer: it must match the tenant of this "
-                  "subscription.");
-    } else if (claims.expires_at <= now) {
-        char then_words[40], now_words[40], text[200];
-
-        time_in_words(claims.expires_at, then_words, sizeof(then_words));
-        time_in_words(now, now_words, sizeof(now_words));
-        snprintf(text, sizeof(text),
-                 "The access token expiry UTC time '%s' is earlier than current UTC time '%s'.",
-                 then_words, now_words);
-        challenge(exchange, "ExpiredAuthenticationToken", text);
-    } else {
-        exchange_caller(exchange, text_of(claims.client_id));
-        return true;
-    }
-    return false;
 }
 
 static bool version_is_well_formed(struct text version)
@@ -230,7 +140,7 @@ void arm_handle(struct exchange *exchange)
 {
     char *version;
 
-    if (!token_is_good(exchange))
+    if (!bearer_accept(exchange))
         return;
     version = api_version(exchange);
     if (!version)

@@ -136,8 +136,13 @@ static void issue(struct exchange *exchange, const char *resource, const char *c
     char *token;
 
     snprintf(issuer, sizeof(issuer), "https://%.*s/" LAB_TENANT "/", TEXT_ARG(host));
-    token = jwt_issue(&exchange->lab->pki, issuer, text_of(resource), client_id, now_ms() / 1000,
-                      TOKEN_LIFETIME_S);
+    token = access_token_issue(&exchange->lab->pki, &(struct access_token_wish){
+                                                        .issuer = issuer,
+                                                        .client_id = client_id,
+                                                        .audience = text_of(resource),
+                                                        .now_s = now_ms() / 1000,
+                                                        .lifetime_s = TOKEN_LIFETIME_S,
+                                                    });
     exchange_reply_json(exchange, 200, NULL, 0,
                         token ? json_pack("{s:s, s:i, s:i, s:s}", "token_type", "Bearer",
                                           "expires_in", TOKEN_LIFETIME_S, "ext_expires_in",
@@ -176,7 +181,7 @@ static void token_for(struct exchange *exchange, const char *grant, const char *
             "scope value with /.default suffixed to the resource identifier (application ID "
             "URI).",
             scopes);
-    else if (resource && !arm_audience_is_ours(exchange->lab, text_of(resource)))
+    else if (resource && !audience_exists(exchange->lab, text_of(resource)))
         entra_error(
             exchange, 400, "invalid_resource", 500011,
             "The resource principal named %s was not found in the tenant named keydrift-lab.",
@@ -209,8 +214,10 @@ void entra_handle(struct exchange *exchange)
     } else if (is_discovery) {
         discovery(exchange, tenant);
     } else if (is_keys) {
-        exchange_reply_json(exchange, 200, NULL, 0,
-                            json_pack("{s:[o]}", "keys", jwt_jwk(&exchange->lab->pki)));
+        exchange_reply_json(
+            exchange, 200, NULL, 0,
+            json_pack("{s:[o]}", "keys",
+                      jwt_jwk(exchange->lab->pki.signer, exchange->lab->pki.signer_id)));
     } else if (!exchange_method_is(exchange, "POST")) {
         entra_error(exchange, 400, "invalid_request", 900561,
                     "The endpoint only accepts POST requests. Received a %.*s request.",

@@ -22,8 +22,14 @@ static void issue(struct exchange *exchange, const char *resource)
 
     while (text_ends_with(audience, TEXT("/")))
         audience.size--;
-    token = jwt_issue(&exchange->lab->pki, "https://sts.windows.net/" LAB_TENANT "/", audience,
-                      LAB_CLIENT_ID, now, TOKEN_LIFETIME_S);
+    token = access_token_issue(&exchange->lab->pki,
+                               &(struct access_token_wish){
+                                   .issuer = "https://sts.windows.net/" LAB_TENANT "/",
+                                   .client_id = LAB_CLIENT_ID,
+                                   .audience = audience,
+                                   .now_s = now,
+                                   .lifetime_s = TOKEN_LIFETIME_S,
+                               });
     /* Both times, and as texts: one library wants the one, another the other. */
     exchange_reply_json(exchange, 200, NULL, 0,
                         token
@@ -61,7 +67,7 @@ static void token(struct exchange *exchange)
                    "Required query variable 'resource' is missing");
     else if (!is_identity(client_id, object_id))
         imds_error(exchange, 400, "invalid_request", "Identity not found");
-    else if (!arm_audience_is_ours(exchange->lab, text_of(resource)))
+    else if (!audience_exists(exchange->lab, text_of(resource)))
         imds_error(exchange, 400, "invalid_resource",
                    "AADSTS500011: The resource principal was not found in the tenant.");
     else

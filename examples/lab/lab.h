@@ -147,17 +147,45 @@ struct pki {
 must_use bool pki_init(struct pki *pki, struct failure *why);
 void pki_clear(struct pki *pki);
 
+/* A token of anybody's (jwt.c), as it was read: nothing is believed yet. */
+struct jwt {
+    json_t *header, *claims;
+    struct text signed_part; /* in the token */
+    struct buffer signature;
+};
+must_use bool jwt_read(struct text token, struct jwt *ret);
+void jwt_clear(struct jwt *jwt);
+/* By the algorithm of its header, RS256 or PS256, and this RSA key. */
+bool jwt_is_signed_by(const struct jwt *jwt, EVP_PKEY *key);
+/* With RS256; takes the claims. NULL when out of memory. */
+must_use char *jwt_sign(EVP_PKEY *key, const char *key_id, json_t *claims);
+/* The public key as a JWK, or NULL. */
+must_use json_t *jwt_jwk(EVP_PKEY *key, const char *key_id);
+
+/* Access tokens (access_token.c). Times are seconds. */
 struct token_claims {
     char audience[256], client_id[64], object_id[64], tenant[64];
-    int64_t expires_at; /* seconds */
+    int64_t not_before, expires_at;
+    int64_t answers_challenge; /* the time in the claims its request carried; 0: none */
 };
-/* An access token as Entra makes them, or NULL. */
-must_use char *jwt_issue(const struct pki *pki, const char *issuer, struct text audience,
-                         const char *client_id, int64_t now_s, int64_t lifetime_s);
+struct access_token_wish {
+    const char *issuer, *client_id;
+    struct text audience;
+    int64_t now_s, lifetime_s;
+    bool is_expired;      /* made with a lifetime that has passed */
+    const json_t *claims; /* what the request asked for; may be NULL */
+};
+/* To free(), or NULL. */
+must_use char *access_token_issue(const struct pki *pki, const struct access_token_wish *wish);
 /* Signature and form only: what the claims mean is for the caller. */
-must_use bool jwt_verify(const struct pki *pki, struct text token, struct token_claims *ret);
-/* The signer's public key as a JWK, or NULL. */
-must_use json_t *jwt_jwk(const struct pki *pki);
+must_use bool access_token_read(const struct pki *pki, struct text token, struct token_claims *ret);
+/* Whom a token may be for at ARM: our own address by any loopback name, or a cloud's. */
+bool arm_audience_is_ours(const struct lab *lab, struct text audience);
+/* Whether the tenant knows a resource of that name. */
+bool audience_exists(const struct lab *lab, struct text audience);
+/* Takes the token of a request to ARM and fills exchange->claims; otherwise answers the exchange
+ * and returns false (bearer.c). */
+must_use bool bearer_accept(struct exchange *exchange);
 
 /* ---- faults (fault.c) ------------------------------------------------------------------------ */
 
@@ -225,6 +253,7 @@ struct exchange {
     enum target target;
     uint64_t number;
     char *path; /* percent-decoded */
+    struct token_claims claims; /* of ARM's callers, once bearer_accept() has taken them */
     struct fault fault;
     bool is_stale;
     void (*handle)(struct exchange *exchange);
@@ -276,8 +305,6 @@ void control_handle(struct lab *lab, struct server_call *call,
  * free(). */
 must_use char *fault_body(const struct exchange *exchange, const char **type);
 
-/* Whom a token may be for: our own ARM address by any loopback name, or Azure's. */
-bool arm_audience_is_ours(const struct lab *lab, struct text audience);
 /* ARM's error envelope with ARM's headers. */
 void arm_error(struct exchange *exchange, int status, const char *code, const char *format, ...)
     printf_like(4, 5);
