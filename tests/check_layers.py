@@ -23,6 +23,7 @@ MAY_USE = {
                        "agent/ports"],
     "agent/cli": ["base", "net", "agent/core", "agent/ports", "agent/daemon", "agent/adapters"],
     "examples/lab": ["base", "net"],
+    "examples/library": [],  # what anybody has who installed the libraries
 }
 FREE = "agent/main.c"  # it wires everything
 
@@ -31,7 +32,9 @@ LIBRARIES = {
     "curl/": ["net"],
     "llhttp.h": ["net"],
     "jansson.h": ["net"],
-    "uv.h": ["net", "vaultclient", "azureclient", "agent/adapters", "agent/cli", "examples/lab"],
+    "uv.h": ["net", "vaultclient", "azureclient", "agent/adapters", "agent/cli", "examples/lab", "examples/library"],
+    "vaultclient.h": ["examples/library"],
+    "azureclient.h": ["examples/library"],
     "openssl/": ["base", "net", "azureclient", "agent/adapters", "examples/lab"],
     "sqlite3.h": ["agent/adapters"],
     "libfyaml.h": ["agent/adapters"],
@@ -115,6 +118,8 @@ def self_test():
         "agent/cli/b.c": '#include "cli.h"\n',
         "examples/lab/a.c": '#include "agent/core/plan.h"\n',
         "examples/other.c": "\n",
+        "examples/library/a.c": '#include "base/text.h"\n',
+        "agent/adapters/c.c": "#include <vaultclient.h>\n",
     }
     with tempfile.TemporaryDirectory() as directory:
         root = pathlib.Path(directory)
