@@ -86,20 +86,43 @@ static void on_unusable(struct later *later)
     vault_call_end(call, &call->failure);
 }
 
+static bool is_usable(struct call *call)
+{
+    struct vault_key key = call->key;
+
+    if (call->is_folder && !key.path.size)
+        key.path = TEXT("-");
+    return !call->failure.kind && vault_wire_check_key(key, &call->failure);
+}
+
+/* A request never ends before this returns. */
+static void go_now(struct call *call)
+{
+    call->is_starting = true;
+    call->go(call);
+    call->is_starting = false;
+}
+
+void vault_call_start_bare(struct call *call)
+{
+    if (is_usable(call))
+        go_now(call);
+    else
+        vault_later_set(&call->client->laters, &call->wait.later, 0, on_unusable);
+}
+
 bool vault_call_start(struct call *call, bool is_fresh)
 {
     struct vault_client *client = call->client;
 
-    if (call->failure.kind || !vault_wire_check_key(call->key, &call->failure)) {
+    if (!is_usable(call)) {
         vault_later_set(&client->laters, &call->wait.later, 0, on_unusable);
         return true;
     }
-    /* The usual case costs no turn of the loop. A request never ends before this returns. */
+    /* The usual case costs no turn of the loop. */
     if (!is_fresh && vault_mount_version(client, call->key.mount) == 2) {
         call->kv = 2;
-        call->is_starting = true;
-        call->go(call);
-        call->is_starting = false;
+        go_now(call);
         return true;
     }
     if (vault_mount_learn(client, call->key.mount, is_fresh, call->lane, &call->wait, on_mount))
@@ -107,6 +130,24 @@ bool vault_call_start(struct call *call, bool is_fresh)
     client->calls--;
     memory_free(call);
     return false;
+}
+
+/* One place for all answers, so that none that a control group holds back passes for another. */
+static void on_answer(const struct http_answer *answer, const struct failure *failure,
+                      void *context)
+{
+    struct call *call = context;
+    struct failure held;
+
+    call->request = NULL;
+    if (failure || call->wants_wrapping || answer->status != 200 ||
+        !vault_wire_is_held_back(answer->body, &held)) {
+        call->answered(answer, failure, call);
+        return;
+    }
+    failure_prefix(&held, "vault %s: %.*s/%.*s", call->client->address, TEXT_ARG(call->key.mount),
+                   TEXT_ARG(call->key.path));
+    call->answered(NULL, &held, call);
 }
 
 void vault_call_send(struct call *call, struct request_plan plan, struct buffer *target,
@@ -119,8 +160,10 @@ void vault_call_send(struct call *call, struct request_plan plan, struct buffer 
     plan.lane = call->lane;
     if (body)
         plan.body = buffer_text(body);
+    call->wants_wrapping = plan.wrap_ttl_s > 0;
+    call->answered = done;
     call->request =
-        ok && !call->is_canceled ? vault_request_send(call->client, &plan, done, call) : NULL;
+        ok && !call->is_canceled ? vault_request_send(call->client, &plan, on_answer, call) : NULL;
     buffer_clear(target);
     if (body)
         buffer_clear(body);

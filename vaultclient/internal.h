@@ -8,7 +8,8 @@
  *   login.c        one log-in, whatever the method
  *   mount.c        which KV version a mount is, asked once for many
  *   call.c         what the public operations on a key share
- *   kv_read.c, kv_write.c, client.c
+ *   kv_*.c         secrets; transit.c, wrapping.c, capabilities.c, audit_hash.c: other engines
+ *   client.c       the client's life
  *
  * Every request and every call tells its end exactly once, from the loop: what is known at once is
  * told through later.c.
@@ -58,14 +59,18 @@ struct request_plan {
     bool is_farewell;           /* allowed while the client closes */
     enum http_retry retry;
     size_t max_answer;
-    uint64_t deadline; /* vault_now_ms() */
-    uint32_t pause_ms; /* before it begins */
+    const char *content_type; /* of the body, when it is not plain JSON; a constant */
+    uint32_t wrap_ttl_s;      /* the answer is to be wrapped for so long; 0: not */
+    uint64_t deadline;        /* vault_now_ms() */
+    uint32_t pause_ms;        /* before it begins */
     unsigned lane;
     const struct secret *hidden; /* never to be shown when a server quotes it; lives as long */
 };
 
 /* On success `failure` is NULL and `answer` has any status but a 3xx, and with the client's own
- * token no 401 or 403 either. Failure texts begin with the server and the path. */
+ * token no 401 or 403 either. Failure texts begin with the server and the path. While a mount is
+ * being upgraded to KV version 2 the request waits and is sent again: nothing of it has happened.
+ */
 typedef void request_done(const struct http_answer *answer, const struct failure *failure,
                           void *context);
 struct request;
@@ -208,9 +213,12 @@ struct call {
     uint64_t deadline;
     unsigned lane;
     bool is_canceled, is_starting;
+    bool is_folder;       /* its path may be empty: the mount itself */
     struct vault_key key; /* the call's own copies */
     struct text field;
     int kv;
+    bool wants_wrapping; /* of the request that is under way */
+    request_done *answered;
     struct failure failure;        /* found before anything was sent */
     void (*go)(struct call *call); /* the mount is known */
     void (*end)(struct call *call,
@@ -224,8 +232,11 @@ void *vault_call_new(struct vault_client *client, size_t size, struct vault_key 
 /* Starts with the question for the mount (anew when `is_fresh`). False: out of memory, the call is
  * gone. */
 must_use bool vault_call_start(struct call *call, bool is_fresh);
+/* Starts without that question, for a path that is no secret; it is checked all the same. */
+void vault_call_start_bare(struct call *call);
 /* Sends; ends the call when that is impossible or it was canceled meanwhile. Takes and clears
- * `target` and `body` (NULL: none). Method, retry, pause, max_answer and hidden are the plan's. */
+ * `target` and `body` (NULL: none). Deadline and lane are the call's, all else the plan's. An
+ * answer that a control group holds back is a failure. */
 void vault_call_send(struct call *call, struct request_plan plan, struct buffer *target,
                      struct buffer *body, request_done *done);
 /* Ends with what the wire functions made of `answer` (NULL: of none); puts server and path before

@@ -8,7 +8,9 @@
 #include "vaultclient/internal.h"
 
 #include "base/memory.h"
+#include "net/retry.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct request {
@@ -23,6 +25,7 @@ struct request {
     struct secret *token;
     unsigned generation; /* of the token that was sent */
     bool is_canceled, is_redirected, had_second_token;
+    unsigned upgrades; /* how often the mount was found in the middle of an upgrade */
     struct failure failure;
     request_done *done;
     void *context;
@@ -168,6 +171,26 @@ static void on_denied(struct request *request, const struct http_answer *answer)
     }
 }
 
+static void on_pause_over(struct later *later)
+{
+    go_on(request_of(later));
+}
+
+/* A version 2 mount answers so for some 75 ms after it was made, and for seconds while a version 1
+ * mount with many secrets becomes one. False: the time of the request is over before that. */
+static bool wait_for_upgrade(struct request *request)
+{
+    static const struct backoff backoff = {.base_ms = 100, .cap_ms = 1000};
+    uint32_t pause_ms = backoff_pause_ms(&backoff, request->upgrades + 1, 0, 1000, jitter_random());
+
+    if (vault_now_ms() + pause_ms >= request->plan.deadline)
+        return false;
+    request->upgrades++;
+    request->step = PAUSING;
+    vault_later_set(&request->client->laters, &request->later, pause_ms, on_pause_over);
+    return true;
+}
+
 static void on_answer(const struct http_answer *answer, const struct failure *failure,
                       void *context)
 {
@@ -183,7 +206,8 @@ static void on_answer(const struct http_answer *answer, const struct failure *fa
         fail_now(request);
     } else if ((answer->status == 401 || answer->status == 403) && uses_own_token(request)) {
         on_denied(request, answer);
-    } else {
+    } else if (!vault_wire_is_upgrading(answer->status, answer->body) ||
+               !wait_for_upgrade(request)) {
         end(request, answer, NULL);
     }
 }
@@ -195,7 +219,8 @@ static bool send_it(struct request *request)
     struct vault_client *client = request->client;
     const struct secret *token = uses_own_token(request) ? client->token.value : request->token;
     uint64_t now = vault_now_ms();
-    struct http_header headers[3] = {{.name = "X-Vault-Request", .value = TEXT("true")}};
+    struct http_header headers[5] = {{.name = "X-Vault-Request", .value = TEXT("true")}};
+    char wrap_ttl[12];
     struct http_request http = {
         .method = request->plan.method,
         .target = request->target,
@@ -213,6 +238,14 @@ static bool send_it(struct request *request)
     if (client->namespace_path)
         headers[http.header_count++] = (struct http_header){
             .name = "X-Vault-Namespace", .value = text_of(client->namespace_path)};
+    if (request->plan.content_type)
+        headers[http.header_count++] = (struct http_header){
+            .name = "Content-Type", .value = text_of(request->plan.content_type)};
+    if (request->plan.wrap_ttl_s) {
+        snprintf(wrap_ttl, sizeof wrap_ttl, "%us", request->plan.wrap_ttl_s);
+        headers[http.header_count++] =
+            (struct http_header){.name = "X-Vault-Wrap-TTL", .value = text_of(wrap_ttl)};
+    }
     if (request->plan.body.start)
         http.body = buffer_text(&request->body);
     request->generation = client->token.generation;
@@ -250,11 +283,6 @@ static void go_on(struct request *request)
         failure_out_of_memory(&request->failure);
         end_later(request);
     }
-}
-
-static void on_pause_over(struct later *later)
-{
-    go_on(request_of(later));
 }
 
 /* Nothing below calls back before it returns, so the list stays as it is. */

@@ -69,6 +69,8 @@ void vault_wire_plain_target(struct buffer *out, const char *before, struct text
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
+#define TOO_LARGE "value being too large"
+
 /* The member "errors", when the body is such an answer. */
 static json_t *errors_of(struct text body)
 {
@@ -104,13 +106,18 @@ bool vault_wire_says_token_is_dead(struct text body)
     return is_bare || vault_wire_says(body, "invalid token") || vault_wire_says(body, "bad token");
 }
 
+bool vault_wire_is_upgrading(int status, struct text body)
+{
+    return status == 400 && vault_wire_says(body, "Upgrading from non-versioned");
+}
+
 bool vault_wire_is_ambiguous(int status, struct text body)
 {
     if (status < 500 || status == 501)
         return false;
     return !vault_wire_says(body, "sealed") && !vault_wire_says(body, "local node not active") &&
            !vault_wire_says(body, "no active Vault instance") &&
-           !vault_wire_says(body, "value being too large") &&
+           !vault_wire_says(body, TOO_LARGE) && !vault_wire_says(body, "resource does not exist") &&
            !vault_wire_says(body, "API access to this namespace has been locked");
 }
 
@@ -122,6 +129,31 @@ bool vault_wire_is_foreign_404(int status, struct text body)
 
     json_decref(errors);
     return status == 404 && !is_list;
+}
+
+bool vault_wire_is_held_back(struct text body, struct failure *why)
+{
+    json_t *answer cleanup_with(json_clean) = NULL;
+    const json_t *info;
+    struct text accessor, path;
+
+    /* Cheap, and in nearly every case enough. */
+    if (text_find(body, TEXT("\"wrap_info\":{")) == SIZE_MAX ||
+        !(answer = json_read_object(body, NULL)))
+        return false;
+    info = json_object_get(answer, "wrap_info");
+    if (!json_is_object(info) || json_is_object(json_object_get(answer, "data")) ||
+        json_is_object(json_object_get(answer, "auth")))
+        return false;
+    accessor = json_text_at(info, "accessor");
+    path = json_text_at(info, "creation_path");
+    failure_set(why, FAILURE_DENIED,
+                "pending approval: a control group of the server holds the request back until its "
+                "approvers agree, which this program does not wait for; nothing was read or "
+                "written (accessor \"%.*s\", path \"%.*s\", for %lld seconds)",
+                TEXT_ARG(accessor), TEXT_ARG(path), (long long)json_integer_at(info, "ttl", 0));
+    why->http_status = 200;
+    return true;
 }
 
 bool vault_wire_is_web_page(struct text body)
@@ -153,8 +185,9 @@ static enum failure_kind kind_of(int status, struct text body)
     case 400:
         if (vault_wire_says(body, "check-and-set parameter did not match"))
             return FAILURE_CONFLICT;
-        return vault_wire_says(body, "Upgrading from non-versioned") ? FAILURE_REMOTE
-                                                                     : FAILURE_INVALID;
+        if (vault_wire_says(body, "metadata check-and-set parameter does not match"))
+            return FAILURE_CONFLICT;
+        return vault_wire_is_upgrading(status, body) ? FAILURE_REMOTE : FAILURE_INVALID;
     case 401:
     case 403:
         return FAILURE_DENIED;
@@ -168,9 +201,31 @@ static enum failure_kind kind_of(int status, struct text body)
         return FAILURE_REMOTE;
     case 429:
         return FAILURE_THROTTLED;
+    case 500:
+        return vault_wire_says(body, TOO_LARGE) ? FAILURE_INVALID : FAILURE_REMOTE;
     default:
         return status >= 500 ? FAILURE_REMOTE : FAILURE_PROTOCOL;
     }
+}
+
+/* What the server's own words leave out. */
+static const char *advice(struct text body)
+{
+    static const struct {
+        const char *says, *advice;
+    } table[] = {
+        {TOO_LARGE, "; the secret is larger than the server's storage takes (about 1 MB unless it "
+                    "is set otherwise): no repetition helps"},
+        {"refused JSON input due to high complexity",
+         "; one request may hold about 499 text fields: a secret with more can only be changed by "
+         "a merge patch, which needs the capability \"patch\""},
+        {"check-and-set parameter required", "; the mount or the secret demands check-and-set"},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (vault_wire_says(body, table[i].says))
+            return table[i].advice;
+    return "";
 }
 
 void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
@@ -197,8 +252,8 @@ void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
     else if (status == 200 || status == 204)
         failure_set(why, FAILURE_PROTOCOL, "answered %d, which makes no sense here", status);
     else
-        failure_set(why, kind_of(status, body), "%d%s", status,
-                    said[0] ? said : " without a word why");
+        failure_set(why, kind_of(status, body), "%d%s%s", status,
+                    said[0] ? said : " without a word why", advice(body));
     why->http_status = status;
     why->retry_after_ms = retry_after_ms;
 }

@@ -38,6 +38,11 @@ void vault_wire_plain_target(struct buffer *out, const char *before, struct text
  * text that quotes `hidden` (may be NULL) is left out. */
 void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
                         const struct secret *hidden, struct failure *why);
+/* A mount in the middle of becoming KV version 2: the same request will be taken a little later. */
+bool vault_wire_is_upgrading(int status, struct text body);
+/* A 200 that is a wrapping token nobody asked for: a control group holds the request back. `why`
+ * (DENIED) then tells accessor and path, which its approvers need. */
+bool vault_wire_is_held_back(struct text body, struct failure *why);
 /* HTML where JSON belongs, whatever the status. */
 bool vault_wire_is_web_page(struct text body);
 /* It comes from whatever stands in front of the server, and says nothing about secrets. */

@@ -116,19 +116,6 @@ static bool is_object(struct text raw)
     return text_starts_with(raw, TEXT("{"));
 }
 
-static bool is_held_back(struct text answer)
-{
-    return text_is(member(answer, "data"), "null") && is_object(member(answer, "wrap_info"));
-}
-
-static bool held_back(const char *what, struct failure *why)
-{
-    return failure_set(why, FAILURE_DENIED,
-                       "held back by a control group of the server: %s before its approvers agree, "
-                       "which this program does not wait for",
-                       what);
-}
-
 /* A 404 with metadata: there was such a version. */
 static bool explain_gone(struct text metadata, struct failure *why)
 {
@@ -222,8 +209,6 @@ bool vault_wire_data(int status, struct text body, uint32_t asked, struct wire_s
         return explain_no_data(status, body, why);
     if (!vault_splice_check(body, why))
         return false;
-    if (is_held_back(body))
-        return held_back("the secret is not shown", why);
     data = member(body, "data");
     if (!is_object(member(data, "metadata")))
         return failure_set(why, FAILURE_PROTOCOL, "200 without metadata: " WRONG_ENGINE);
@@ -250,8 +235,6 @@ bool vault_wire_data_v1(int status, struct text body, struct wire_secret *ret, s
         return explain_no_data(status, body, why);
     if (!vault_splice_check(body, why))
         return false;
-    if (is_held_back(body))
-        return held_back("the secret is not shown", why);
     data = member(body, "data");
     if (!is_object(data))
         return failure_set(why, FAILURE_PROTOCOL, "200 without data: " WRONG_ENGINE);
@@ -323,8 +306,6 @@ bool vault_wire_written(int status, struct text body, uint32_t expected,
         return unclear(why);
     data = json_at(answer, "data");
     warnings = json_at(answer, "warnings");
-    if (json_is_object(json_at(answer, "wrap_info")) && !json_is_object(data))
-        return held_back("nothing was written and nothing will be", why);
     if (json_array_size(warnings) > 0)
         return failure_set(why, FAILURE_PROTOCOL,
                            "the write was answered with a warning, so it may not have been "

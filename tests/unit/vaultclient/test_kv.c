@@ -283,7 +283,8 @@ TEST(states_of_the_server_are_named)
     EXPECT_READ(FAILURE_REMOTE, "503 Vault is sealed",
                 SAYS("503", "{\"errors\":[\"Vault is sealed\"]}"));
     EXPECT_READ(FAILURE_REMOTE, "Vault is not initialised", SAYS("501", "{\"errors\":[]}"));
-    EXPECT_READ(FAILURE_DENIED, "control group",
+    EXPECT_READ(FAILURE_DENIED,
+                "pending approval: a control group of the server holds the request back",
                 SAYS("200", "{\"data\":null,\"wrap_info\":{\"token\":\"s.x\"}}"));
     EXPECT_READ(FAILURE_INVALID, "400 no such thing",
                 SAYS("400", "{\"errors\":[\"no such thing\"]}"));
@@ -367,8 +368,9 @@ TEST(only_an_answer_with_the_next_version_is_a_write)
     EXPECT_WRITE(FAILURE_PROTOCOL, "warning",
                  SAYS("200", "{\"data\":" VERSION("1") ",\"warnings\":[\"ignored: [cas]\"]}"));
     EXPECT_WRITE(FAILURE_PROTOCOL, "got version 2", WRITTEN("2"));
-    EXPECT_WRITE(FAILURE_DENIED, "control group",
-                 SAYS("200", "{\"data\":null,\"wrap_info\":{\"token\":\"s.x\"}}"));
+    EXPECT_WRITE(FAILURE_DENIED, "(accessor \"acc-1\", path \"kv/data/a\", for 3600 seconds)",
+                 SAYS("200", "{\"data\":null,\"wrap_info\":{\"token\":\"s.new\",\"ttl\":3600,"
+                             "\"accessor\":\"acc-1\",\"creation_path\":\"kv/data/a\"}}"));
     EXPECT_WRITE(FAILURE_CONFLICT, "check-and-set",
                  SAYS("400", "{\"errors\":[\"check-and-set parameter did not match the current "
                              "version\"]}"));
@@ -386,6 +388,66 @@ TEST(a_sealed_or_leaderless_server_wrote_nothing)
 
     expect_write(&sealed, FAILURE_REMOTE, "Vault is sealed", 1, 0);
     expect_write(&leaderless, FAILURE_REMOTE, "local node not active", 1, 0);
+}
+
+TEST(what_no_repetition_can_mend_is_not_called_ambiguous)
+{
+    EXPECT_WRITE(FAILURE_INVALID, "larger than the server's storage takes",
+                 SAYS("500", "{\"errors\":[\"put failed due to value being too large; got 156 "
+                             "bytes, max 1048576 bytes\"]}"));
+    EXPECT_WRITE(FAILURE_INVALID, "only be changed by a merge patch",
+                 SAYS("400", "{\"errors\":[\"refused JSON input due to high complexity: exceeded "
+                             "maximum number of strings\"]}"));
+    EXPECT_WRITE(FAILURE_INVALID, "demands check-and-set",
+                 SAYS("400", "{\"errors\":[\"check-and-set parameter required for this call\"]}"));
+    EXPECT_WRITE(FAILURE_INVALID, "too large",
+                 SAYS("413", "{\"errors\":[\"http: request body too large\"]}"));
+}
+
+#define UPGRADING                                                                                  \
+    SAYS("400",                                                                                    \
+         "{\"errors\":[\"Upgrading from non-versioned to versioned data. This backend will "       \
+         "be unavailable for a brief period and will resume service shortly.\"]}")
+
+TEST(trap_a_mount_that_is_being_upgraded_is_waited_for)
+{
+    static const struct loopback_step writing[] = {UPGRADING, UPGRADING, WRITTEN("1")};
+    static const struct loopback_step reading[] = {UPGRADING, DATA("{\"k\":\"v\"}", "3")};
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcome;
+
+    loopback_script(scene->server, "/v1/kv/data/a", writing, 3);
+    outcome = write_a(scene, 0);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(scene_count(scene, WRITE), 3);
+    assert_int_equal(scene_count(scene, READ), 0);
+    scene_close(scene);
+
+    scene = scene_with_token();
+    loopback_script(scene->server, "/v1/kv/data/a", reading, 2);
+    outcome = read_a(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    scene_close(scene);
+}
+
+TEST(an_upgrade_that_outlasts_the_deadline_is_a_temporary_failure)
+{
+    static const struct loopback_step forever[] = {UPGRADING};
+    struct scene *scene = scene_open();
+    struct secret *token = secret_new(TEXT("s.given"));
+    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = token};
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, LOOKUP_OK);
+    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
+    loopback_script(scene->server, "/v1/kv/data/a", forever, 1);
+    scene->client = scene_client(scene, &auth, NULL, 1000);
+    outcome = read_a(scene);
+    assert_int_equal(outcome.times, 1);
+    /* The last try may have found no time for its answer. */
+    assert_true(outcome.kind == FAILURE_REMOTE || outcome.kind == FAILURE_TIMEOUT);
+    secret_free(token);
+    scene_close(scene);
 }
 
 TEST(a_lost_answer_is_settled_by_reading_back)
@@ -622,6 +684,9 @@ int main(void)
                CASE(a_write_sends_the_neighbours_as_they_came),
                CASE(only_an_answer_with_the_next_version_is_a_write),
                CASE(a_sealed_or_leaderless_server_wrote_nothing),
+               CASE(what_no_repetition_can_mend_is_not_called_ambiguous),
+               CASE(trap_a_mount_that_is_being_upgraded_is_waited_for),
+               CASE(an_upgrade_that_outlasts_the_deadline_is_a_temporary_failure),
                CASE(a_lost_answer_is_settled_by_reading_back),
                CASE(what_cannot_be_settled_is_called_ambiguous_and_never_repeated),
                CASE(a_value_that_json_cannot_carry_is_refused_at_once),
