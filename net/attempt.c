@@ -127,14 +127,25 @@ static CURLcode cleanse_plaintext(CURL *easy, void *tls, void *context)
     return CURLE_OK;
 }
 
+/* Not copied: it lives as long as the upstream. */
+static struct curl_blob blob_of(struct text text)
+{
+    return (struct curl_blob){
+        .data = (char *)(uintptr_t)text.start, .len = text.size, .flags = CURL_BLOB_NOCOPY};
+}
+
 static CURLcode set_trust(const struct exchange *exchange, CURL *easy)
 {
     const struct upstream *upstream = exchange->upstream;
+    struct curl_blob roots = blob_of(buffer_text(&upstream->ca_pem));
     CURLcode code = CURLE_OK;
 
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_CTX_FUNCTION, cleanse_plaintext);
-    SET(CURLOPT_CAINFO, upstream->ca_file);
+    if (upstream->ca_pem.size)
+        SET(CURLOPT_CAINFO_BLOB, &roots);
+    else
+        SET(CURLOPT_CAINFO, upstream->ca_file);
     /* A CA folder would switch off the cache of parsed roots: 35 times the cost per connection. */
     SET(CURLOPT_CAPATH, NULL);
     SET(CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S);
@@ -146,6 +157,13 @@ static CURLcode set_trust(const struct exchange *exchange, CURL *easy)
     if (upstream->client_cert_file && !exchange->elsewhere) {
         SET(CURLOPT_SSLCERT, upstream->client_cert_file);
         SET(CURLOPT_SSLKEY, upstream->client_key_file);
+    }
+    if (upstream->client_cert_pem && !exchange->elsewhere) {
+        struct curl_blob cert = blob_of(text_of(upstream->client_cert_pem));
+        struct curl_blob key = blob_of(secret_reveal(upstream->client_key_pem));
+
+        SET(CURLOPT_SSLCERT_BLOB, &cert);
+        SET(CURLOPT_SSLKEY_BLOB, &key);
     }
     return code;
 }

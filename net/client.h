@@ -64,6 +64,7 @@ struct request {
     uint32_t deadline_ms, try_timeout_ms;
     enum http_retry retry;
     unsigned max_tries, lane, max_redirects;
+    bool answers_end_it;
     bool (*may_redirect)(struct text origin, void *context);
     void *redirect_context;
 };
@@ -189,6 +190,9 @@ struct upstream {
     struct origin origin;
     struct origin verified; /* what libcurl is told: the same with the server name as its host */
     char *name, *unix_socket, *ca_file, *client_cert_file, *client_key_file;
+    struct buffer ca_pem;  /* instead of ca_file when there are several sources */
+    char *client_cert_pem; /* instead of the files */
+    struct secret *client_key_pem;
     struct curl_slist *connect_to; /* with a server name of its own: where to connect instead */
     char *host_line;               /* and the Host header that was meant */
     char *proxy, *user_agent;

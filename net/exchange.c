@@ -223,6 +223,8 @@ static void decide_on_answer(struct exchange *exchange, struct decision *decisio
             redirect_follow(exchange, &answer, &decision->failure) ? NEXT_AT_ONCE : NEXT_FAILURE;
         return;
     }
+    if (exchange->request.answers_end_it)
+        return;
     if ((retry == HTTP_RETRY_UNSENT && is_refusal) ||
         (retry == HTTP_RETRY_SAFE && (status == 408 || status == 429 || status == 500 ||
                                       status == 502 || status == 503 || status == 504)))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What libcurl's result means, in plain words. Everything said is about the place and what it
  * answered, never about what was sent to it. */
+#include "base/moment.h"
 #include "net/client.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 const char *explain_duration(uint64_t ms, char out[32])
 {
@@ -51,21 +53,37 @@ static void explain_connecting(const struct exchange *exchange, struct failure *
         failure_prefix(failure, "%s:%s", place->host, place->port);
 }
 
+static const char *roots_of(const struct upstream *upstream)
+{
+    return upstream->ca_pem.size ? "one of the given CA certificates" : upstream->ca_file;
+}
+
+static const char *clock_now(char out[INSTANT_SIZE])
+{
+    instant_format((int64_t)time(NULL) * 1000, out);
+    return out;
+}
+
 static void explain_certificate(const struct exchange *exchange, struct failure *failure)
 {
     const struct upstream *upstream = exchange->upstream;
     const struct origin *place = exchange->elsewhere ? exchange->elsewhere : &upstream->verified;
     long verdict = X509_V_OK;
+    char now[INSTANT_SIZE];
 
     curl_easy_getinfo(exchange->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
     /* libcurl compares names after OpenSSL's verdict, and has none of OpenSSL's words for it. */
     if (verdict == X509_V_OK || verdict == X509_V_ERR_UNSPECIFIED)
         failure_set(failure, FAILURE_NETWORK, "its certificate is not for the name %s",
                     place->host);
+    else if (verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CERT_NOT_YET_VALID)
+        failure_set(failure, FAILURE_NETWORK,
+                    "its certificate is not trusted: %s, if this machine's clock is right (%s)",
+                    X509_verify_cert_error_string(verdict), clock_now(now));
     else
         failure_set(failure, FAILURE_NETWORK,
                     "its certificate is not trusted: %s (trusted is what %s signed)",
-                    X509_verify_cert_error_string(verdict), upstream->ca_file);
+                    X509_verify_cert_error_string(verdict), roots_of(upstream));
 }
 
 static bool says(const struct exchange *exchange, const char *words)
@@ -76,8 +94,12 @@ static bool says(const struct exchange *exchange, const char *words)
 static void explain_lost(const struct exchange *exchange, struct failure *failure)
 {
     bool has_begun = exchange->headers.total || exchange->body.size;
+    const struct upstream *upstream = exchange->upstream;
 
-    if (says(exchange, "certificate required") || says(exchange, "handshake failure"))
+    if (says(exchange, "alert certificate expired"))
+        failure_set(failure, FAILURE_NETWORK, "it says that our client certificate %s has expired",
+                    upstream->client_cert_file ? upstream->client_cert_file : "");
+    else if (says(exchange, "certificate required") || says(exchange, "handshake failure"))
         failure_set(failure, FAILURE_NETWORK, "it wants another client certificate: %s",
                     curl_words(exchange));
     else
@@ -122,8 +144,8 @@ void explain(const struct exchange *exchange, uint64_t waited_ms, struct failure
         explain_certificate(exchange, failure);
         return;
     case CURLE_SSL_CACERT_BADFILE:
-        failure_set(failure, FAILURE_INVALID, "no certificates can be read from the CA file %s",
-                    upstream->ca_file);
+        failure_set(failure, FAILURE_INVALID, "no certificates can be read from %s",
+                    roots_of(upstream));
         return;
     case CURLE_SSL_CERTPROBLEM:
         failure_set(failure, FAILURE_INVALID, "the client certificate %s cannot be used: %s",

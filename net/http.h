@@ -33,7 +33,11 @@ struct upstream_settings {
                            `allow_plain`; with unix_socket the host names only the Host header */
     const char *unix_socket; /* path of a Unix socket instead of TCP */
     const char *ca_file;     /* PEM, replaces the system's roots; NULL: the system's bundle file */
+    const char *ca_folder;   /* the PEM files in it, beside ca_file; read once */
+    struct text ca_pem;      /* certificates themselves, beside both */
     const char *client_cert_file, *client_key_file; /* PEM; both or neither */
+    struct text client_cert_pem;         /* the same, given as text instead */
+    const struct secret *client_key_pem;
     const char *server_name; /* for SNI and verification instead of the host */
     const char *proxy;       /* URL; NULL: HTTPS_PROXY, HTTP_PROXY, NO_PROXY decide; "": none */
     const char *user_agent;  /* default "keydrift/VERSION" */
@@ -48,6 +52,10 @@ struct upstream_settings {
 /* NULL with `why`: a bad origin, a file that is not there, out of memory. */
 struct upstream *upstream_open(struct http *http, const struct upstream_settings *settings,
                                struct failure *why);
+/* Another server that is trusted, spoken to and presented with a certificate as `model` is: the
+ * same but for origin and name. Not for Unix sockets. */
+struct upstream *upstream_open_like(const struct upstream *model, const char *origin,
+                                    const char *name, struct failure *why);
 /* Ends what is in flight there with FAILURE_CANCELED. NULL is fine. */
 void upstream_close(struct upstream *upstream);
 /* Requests on the wire and in the queue, for tests and metrics. */
@@ -83,6 +91,7 @@ struct http_request {
     size_t max_answer;       /* bytes of body; default 1 MiB */
     enum http_retry retry;
     unsigned max_tries; /* default 4; a lost kept-alive connection costs none */
+    bool answers_end_it; /* no try follows an answer, whatever its status: that is for the caller */
     unsigned lane;      /* queues are fair between lanes, first come first served within one */
     unsigned
         max_redirects; /* default 0: a 3xx is an answer like any other. Otherwise 307 and 308 are

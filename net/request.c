@@ -160,6 +160,7 @@ bool request_copy(const struct http_request *from, const char *host_line, struct
         .try_timeout_ms = from->try_timeout_ms,
         .retry = from->retry,
         .max_tries = from->max_tries ? from->max_tries : 4,
+        .answers_end_it = from->answers_end_it,
         .lane = from->lane,
         .max_redirects = from->max_redirects,
         .may_redirect = from->may_redirect,

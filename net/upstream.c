@@ -6,9 +6,9 @@
 #include "net/alloc.h"
 #include "net/client.h"
 #include "net/proxy.h"
+#include "net/trust.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,14 +16,6 @@
 #define DEFAULT_CONNECTIONS 4
 
 /* ---- settings -------------------------------------------------------------------------------- */
-
-static bool is_readable(const char *what, const char *path, struct failure *why)
-{
-    if (access(path, R_OK) == 0)
-        return true;
-    return failure_set(why, FAILURE_INVALID, "%s %s cannot be read: %s", what, path,
-                       strerror(errno));
-}
 
 /* One file, and not libcurl's folder of certificates: that would be parsed for every connection. */
 static const char *system_roots(void)
@@ -105,28 +97,55 @@ static bool set_name(struct upstream *upstream, const char *server_name, struct 
     return upstream->connect_to || failure_out_of_memory(why);
 }
 
+static bool set_roots(struct upstream *upstream, const struct upstream_settings *settings,
+                      struct failure *why)
+{
+    const char *file = settings->ca_file;
+
+    if (settings->accept_any_certificate)
+        return true;
+    if (settings->ca_folder || settings->ca_pem.size)
+        return trust_gather(file, settings->ca_folder, settings->ca_pem, &upstream->ca_pem, why);
+    if (file)
+        return trust_check_certificate_file("the CA file", file, why) &&
+               copy(file, &upstream->ca_file, why);
+    file = system_roots();
+    if (!file)
+        return failure_set(why, FAILURE_INVALID,
+                           "this system has no file of trusted certificates, name a CA file");
+    return copy(file, &upstream->ca_file, why);
+}
+
+static bool set_certificate(struct upstream *upstream, const struct upstream_settings *settings,
+                            struct failure *why)
+{
+    const char *cert = settings->client_cert_file, *key = settings->client_key_file;
+
+    if (settings->client_cert_pem.size) {
+        upstream->client_cert_pem = text_copy(settings->client_cert_pem);
+        upstream->client_key_pem = secret_copy(settings->client_key_pem);
+        return (upstream->client_cert_pem && upstream->client_key_pem) ||
+               failure_out_of_memory(why);
+    }
+    if (!cert)
+        return true;
+    return trust_check_certificate_file("the client certificate", cert, why) &&
+           trust_check_key_file("the client key", key, why) &&
+           copy(cert, &upstream->client_cert_file, why) &&
+           copy(key, &upstream->client_key_file, why);
+}
+
 static bool set_trust(struct upstream *upstream, const struct upstream_settings *settings,
                       struct failure *why)
 {
-    const char *ca_file = settings->ca_file ? settings->ca_file : system_roots();
-    const char *cert = settings->client_cert_file, *key = settings->client_key_file;
-
-    if (!cert != !key)
+    if (!settings->client_cert_file != !settings->client_key_file ||
+        !settings->client_cert_pem.size != !settings->client_key_pem)
         return failure_set(why, FAILURE_INVALID,
                            "a client certificate and its key belong together, one is missing");
     upstream->accept_any_certificate = settings->accept_any_certificate;
     if (!origin_is_tls(&upstream->origin))
-        return copy(ca_file, &upstream->ca_file, why);
-    if (!ca_file && !settings->accept_any_certificate)
-        return failure_set(why, FAILURE_INVALID,
-                           "this system has no file of trusted certificates, name a CA file");
-    if (ca_file && !settings->accept_any_certificate && !is_readable("the CA file", ca_file, why))
-        return false;
-    if (cert && (!is_readable("the client certificate", cert, why) ||
-                 !is_readable("the client key", key, why)))
-        return false;
-    return copy(ca_file, &upstream->ca_file, why) && copy(cert, &upstream->client_cert_file, why) &&
-           copy(key, &upstream->client_key_file, why);
+        return true;
+    return set_roots(upstream, settings, why) && set_certificate(upstream, settings, why);
 }
 
 static bool set_manners(struct upstream *upstream, const struct upstream_settings *settings,
@@ -166,6 +185,9 @@ static void upstream_free(struct upstream *upstream)
     wiping_free(upstream->ca_file);
     wiping_free(upstream->client_cert_file);
     wiping_free(upstream->client_key_file);
+    buffer_clear(&upstream->ca_pem);
+    memory_free(upstream->client_cert_pem);
+    secret_free(upstream->client_key_pem);
     wiping_free(upstream->proxy);
     wiping_free(upstream->user_agent);
     wiping_free(upstream);
@@ -197,6 +219,30 @@ struct upstream *upstream_open(struct http *http, const struct upstream_settings
     LIST_INSERT_HEAD(&http->upstreams, upstream, sibling);
     http_update_limits(http);
     return upstream;
+}
+
+struct upstream *upstream_open_like(const struct upstream *model, const char *origin,
+                                    const char *name, struct failure *why)
+{
+    struct upstream_settings settings = {
+        .origin = origin,
+        .name = name,
+        .ca_file = model->ca_pem.size ? NULL : model->ca_file,
+        .ca_pem = {model->ca_pem.start, model->ca_pem.size},
+        .client_cert_file = model->client_cert_file,
+        .client_key_file = model->client_key_file,
+        .client_cert_pem = text_of(model->client_cert_pem ? model->client_cert_pem : ""),
+        .client_key_pem = model->client_key_pem,
+        .server_name = model->host_line ? model->verified.host : NULL,
+        .proxy = model->proxy,
+        .user_agent = model->user_agent,
+        .max_in_flight = model->max_in_flight,
+        .max_connections = model->max_connections,
+        .allow_plain = model->allow_plain,
+        .accept_any_certificate = model->accept_any_certificate,
+    };
+
+    return upstream_open(model->http, &settings, why);
 }
 
 void upstream_close(struct upstream *upstream)

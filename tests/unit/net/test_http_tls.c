@@ -67,7 +67,7 @@ TEST(a_stranger_is_not_trusted)
 TEST(an_expired_certificate_is_said_so)
 {
     expect_untrusted("expired", (struct upstream_settings){.ca_file = fixture_path("ca.pem")},
-                     "certificate has expired");
+                     "certificate has expired, if this machine's clock is right (20");
 }
 
 TEST(a_certificate_for_another_name_is_said_so)
@@ -193,11 +193,139 @@ TEST(a_broken_client_certificate_is_named)
 
     open_tls(&f, "server",
              (struct upstream_settings){.ca_file = fixture_path("ca.pem"),
-                                        .client_cert_file = fixture_path("ca.key"),
-                                        .client_key_file = fixture_path("client.key")});
+                                        .client_cert_file = fixture_path("client.pem"),
+                                        .client_key_file = fixture_path("stranger.key")});
     fixture_ask(&f, (struct http_request){.target = "/", .retry = HTTP_RETRY_SAFE}, &seen);
     assert_int_equal(seen.failure.kind, FAILURE_INVALID);
-    assert_non_null(strstr(seen.failure.text, fixture_path("ca.key")));
+    assert_non_null(strstr(seen.failure.text, fixture_path("client.pem")));
+    fixture_close(&f);
+}
+
+static void expect_unopened(struct upstream_settings settings, const char *part)
+{
+    struct fixture f;
+    struct failure why = {0};
+
+    fixture_open(&f);
+    settings.origin = "https://127.0.0.1:1";
+    assert_null(upstream_open(f.http, &settings, &why));
+    assert_int_equal(why.kind, FAILURE_INVALID);
+    if (!strstr(why.text, part))
+        assert_string_equal(why.text, part);
+    fixture_close(&f);
+}
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *file = fopen(fixture_path(name), "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+TEST(a_file_that_cannot_be_what_it_is_given_for_is_refused_before_anything_is_sent)
+{
+    const char *client = fixture_path("client.pem"), *key = fixture_path("client.key");
+
+    write_file("empty.pem", "");
+    expect_unopened((struct upstream_settings){.ca_file = fixture_path("empty.pem")},
+                    "empty.pem is empty");
+    expect_unopened((struct upstream_settings){.ca_file = fixture_folder()}, "is a folder");
+    expect_unopened((struct upstream_settings){.ca_file = key}, "holds no certificate (PEM)");
+    expect_unopened((struct upstream_settings){.ca_file = fixture_path("none")},
+                    "none cannot be read: No such file");
+    expect_unopened((struct upstream_settings){.ca_folder = fixture_path("none")},
+                    "the CA folder ");
+    expect_unopened((struct upstream_settings){.ca_pem = TEXT("x")},
+                    "given as text hold none (PEM)");
+    expect_unopened(
+        (struct upstream_settings){.client_cert_file = client, .client_key_file = client},
+        "the client key ");
+    expect_unopened((struct upstream_settings){.client_cert_file = key, .client_key_file = key},
+                    "the client certificate ");
+    expect_unopened((struct upstream_settings){.client_cert_pem = TEXT("x")}, "belong together");
+}
+
+static char *contents(const char *name)
+{
+    static char memory[2][8192];
+    static unsigned turn;
+    char *text = memory[turn++ % 2];
+    FILE *file = fopen(fixture_path(name), "r");
+
+    assert_non_null(file);
+    text[fread(text, 1, sizeof memory[0] - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+static void expect_trusted(struct upstream_settings settings)
+{
+    struct fixture f;
+    struct seen seen = {0};
+
+    open_tls(&f, "server", settings);
+    fixture_ask(&f, (struct http_request){.target = "/"}, &seen);
+    assert_string_equal(seen.failure.text, "");
+    fixture_close(&f);
+}
+
+TEST(a_ca_is_taken_from_a_file_a_folder_or_text_and_from_all_of_them_together)
+{
+    const char *stranger = fixture_path("stranger.pem");
+    char *ca = contents("ca.pem");
+
+    expect_trusted((struct upstream_settings){.ca_folder = fixture_folder()});
+    expect_trusted((struct upstream_settings){.ca_pem = text_of(ca)});
+    expect_trusted((struct upstream_settings){.ca_file = stranger, .ca_pem = text_of(ca)});
+    expect_untrusted("server",
+                     (struct upstream_settings){.ca_pem = text_of(contents("stranger.pem"))},
+                     "one of the given CA certificates");
+}
+
+TEST(a_client_certificate_may_be_text_and_goes_to_the_servers_opened_alike)
+{
+    struct fixture f;
+    struct seen seen = {0}, again = {0};
+    struct failure why = {0};
+    struct secret *key = secret_new(text_of(contents("client.key")));
+    struct loopback_settings server = {.cert_file = fixture_path("server.pem"),
+                                       .key_file = fixture_path("server.key"),
+                                       .client_ca_file = fixture_path("ca.pem")};
+    struct upstream *alike;
+
+    fixture_open_with(&f, &server,
+                      (struct upstream_settings){.ca_pem = text_of(contents("ca.pem")),
+                                                 .client_cert_pem = text_of(contents("client.pem")),
+                                                 .client_key_pem = key,
+                                                 .server_name = "localhost"});
+    secret_free(key);
+    LOOPBACK_SCRIPT(f.server, "/", {.act = LOOPBACK_LAST, .bytes = OK_ANSWER});
+    fixture_ask(&f, (struct http_request){.target = "/"}, &seen);
+    assert_string_equal(seen.failure.text, "");
+    alike = upstream_open_like(f.upstream, loopback_origin(f.server), "the other", &why);
+    assert_string_equal(why.text, "");
+    fixture_send(alike, (struct http_request){.target = "/"}, &again);
+    fixture_wait(&f, &again);
+    assert_string_equal(again.failure.text, "");
+    assert_string_equal(loopback_server_name(f.server), "localhost");
+    upstream_close(alike);
+    fixture_close(&f);
+}
+
+TEST(an_answer_is_final_for_who_asked_for_that)
+{
+    struct fixture f;
+    struct seen seen = {0};
+
+    open_tls(&f, "server", (struct upstream_settings){.ca_file = fixture_path("ca.pem")});
+    LOOPBACK_SCRIPT(f.server, "/busy", {.bytes = STATUS("503 Busy")}, {.bytes = OK_ANSWER});
+    fixture_ask(
+        &f,
+        (struct http_request){.target = "/busy", .retry = HTTP_RETRY_SAFE, .answers_end_it = true},
+        &seen);
+    assert_int_equal(seen.status, 503);
     fixture_close(&f);
 }
 
@@ -246,6 +374,10 @@ int main(void)
         CASE(the_server_name_is_sent_and_verified_instead_of_the_host), CASE(http2_is_offered),
         CASE(tls_older_than_1_2_is_refused), CASE(https_to_a_plain_port_is_said_so),
         CASE(the_client_certificate_is_shown), CASE(a_broken_client_certificate_is_named),
+        CASE(a_file_that_cannot_be_what_it_is_given_for_is_refused_before_anything_is_sent),
+        CASE(a_ca_is_taken_from_a_file_a_folder_or_text_and_from_all_of_them_together),
+        CASE(a_client_certificate_may_be_text_and_goes_to_the_servers_opened_alike),
+        CASE(an_answer_is_final_for_who_asked_for_that),
         CASE(tls_sessions_are_resumed_by_new_connections),
         CASE(a_silent_request_does_not_hold_up_the_next_over_tls));
     fixture_folder_remove();
