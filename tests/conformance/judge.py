@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each recorded exchange is held to, and whether it keeps it.
+
+Azure Resource Manager and the Activity Log: Microsoft's OpenAPI file that has the operation. A request must be
+valid when it was granted, and always when the program under test sent it; a test may ask nonsense on purpose.
+What no file describes stands in DOCUMENTED below, with its reason and a schema made from Microsoft's text.
+"""
+import json
+import re
+
+import fastjsonschema
+
+import openapi
+
+# A fault told the lab to answer what no service would: only the request counts.
+SPOILT = {"garbage", "redirect"}
+
+TEXT = {"type": "string", "minLength": 1}
+TIME = {"type": "string", "format": "date-time"}
+URL = {"type": "string", "pattern": "^https?://"}
+DIGITS = {"type": "string", "pattern": "^[0-9]+$"}
+TOKEN = {"type": "string", "pattern": r"^[\w-]+\.[\w-]+\.[\w-]+$"}
+
+
+def record(required, **optional):
+    """An object with exactly these members."""
+    return {"type": "object", "required": list(required), "properties": {**required, **optional},
+            "additionalProperties": False}
+
+
+ARM_ERROR = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "definitions": {"error": record(
+        {"code": TEXT, "message": TEXT}, target={"type": ["string", "null"]},
+        details={"type": "array", "items": {"$ref": "#/definitions/error"}}, innererror={"type": "object"},
+        additionalInfo={"type": "array", "items": record({"type": TEXT}, info={"type": "object"})})},
+    "allOf": [record({"error": {"$ref": "#/definitions/error"}})],
+}
+STATUS_MONITOR = dict(record(
+    {"status": TEXT}, id=TEXT, name=TEXT, startTime=TIME, endTime=TIME, resourceId=TEXT,
+    percentComplete={"type": "number", "minimum": 0, "maximum": 100}, properties={"type": ["object", "null"]},
+    error=record({"code": TEXT, "message": TEXT}, target=TEXT, details={"type": "array"}, innererror={"type": "object"},
+                 additionalInfo={"type": "array"})),
+    **{"if": {"properties": {"status": {"pattern": "^[Ff]ailed$"}}}, "then": {"required": ["error"]}})
+OAUTH_ERROR = record(
+    {"error": TEXT, "error_description": {"type": "string", "pattern": r"^AADSTS\d+: "},
+     "error_codes": {"type": "array", "items": {"type": "integer"}, "minItems": 1}},
+    timestamp={"type": "string", "pattern": r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$"}, trace_id={"format": "uuid"},
+    correlation_id={"format": "uuid"}, error_uri=URL, claims=TEXT, suberror=TEXT)
+IDENTITY_TOKEN = record(
+    {"access_token": TOKEN, "expires_on": DIGITS, "resource": TEXT, "token_type": {"const": "Bearer"}},
+    expires_in=DIGITS, ext_expires_in=DIGITS, not_before=DIGITS, client_id=TEXT, refresh_in=DIGITS, refresh_token={"const": ""})
+EMPTY = None
+
+# (target, method, path, what it is and why no OpenAPI file is asked, {status: schema}); other statuses must be errors.
+DOCUMENTED = [
+    ("arm", "GET", r"/subscriptions/[^/]+/providers/[^/]+/locations/[^/]+/"
+     r"(mfeOperationsStatus|operationsStatus|operationStatuses|asyncoperations)/[^/]+",
+     "an operation's status monitor: the ARM RPC describes it once for all", {200: STATUS_MONITOR}),
+    ("arm", "GET", r"/subscriptions/[^/]+/providers/[^/]+/locations/[^/]+/(mfeOperationResults|operationResults)/[^/]+",
+     "an operation's result: the ARM RPC describes it once for all", {200: EMPTY, 202: EMPTY, 204: EMPTY}),
+    ("entra", "POST", r"/[^/]+/oauth2/v2\.0/token", "a token: the OAuth 2.0 pages of Microsoft Entra", {200: record(
+        {"token_type": {"const": "Bearer"}, "expires_in": {"type": "integer", "minimum": 0}, "access_token": TOKEN},
+        ext_expires_in={"type": "integer"}, refresh_in={"type": "integer"})}),
+    ("entra", "GET", r"/[^/]+/v2\.0/\.well-known/openid-configuration", "discovery: OpenID Connect", {200: {
+        "type": "object", "required": ["token_endpoint", "authorization_endpoint", "issuer", "jwks_uri"],
+        "properties": {name: URL for name in ("token_endpoint", "authorization_endpoint", "issuer", "jwks_uri")}}}),
+    ("entra", "GET", r"/[^/]+/discovery/v2\.0/keys", "the signing keys: RFC 7517", {200: {
+        "type": "object", "required": ["keys"], "properties": {"keys": {"type": "array", "minItems": 1, "items": {
+            "type": "object", "required": ["kty", "kid", "n", "e"]}}}}}),
+    ("imds", "GET", r"/metadata/identity/oauth2/token/?", "a managed identity's token: the IMDS pages",
+     {200: dict(IDENTITY_TOKEN, required=IDENTITY_TOKEN["required"] + ["expires_in"])}),
+]
+# Whose errors have a form of their own.
+ERRORS = {"entra": OAUTH_ERROR, "imds": {"type": "object", "required": ["error", "error_description"]}}
+
+
+class Verdict:
+    """Under which name the exchange is counted, of what sort that is, and what is wrong with it."""
+
+    def __init__(self, sort, name, problems):
+        self.sort, self.name, self.problems = sort, name, problems
+
+
+class Judge:
+    def __init__(self, specification):
+        self.specification, self.compiled = specification, {}
+
+    def verdict(self, exchange):
+        if exchange.target not in ("arm", "activity"):
+            return self._elsewhere(exchange)
+        operation = self.specification.operation(exchange.method, exchange.path, exchange.version)
+        if operation:
+            return Verdict("operation", operation.name, self._operation_problems(operation, exchange))
+        return self._elsewhere(exchange)
+
+    # ---- an operation of one of the files
+
+    def _operation_problems(self, operation, exchange):
+        problems = []
+        if exchange.is_ours and operation.version != exchange.version:
+            problems.append("request: no file has the api-version %s" % exchange.version)
+        if exchange.is_ours or 200 <= exchange.status < 300:
+            problems += ["request: " + problem for problem in operation.request_problems(exchange)]
+        if exchange.fault in SPOILT or exchange.status == 0 or (exchange.fault == "status" and exchange.status < 400):
+            return problems
+        answer = operation.answer_problems(exchange)
+        if answer and exchange.status >= 400 and self._may_be_arms_own(operation, exchange):
+            answer = self._fits(ARM_ERROR, exchange)
+        answer += self._manners(exchange)
+        if exchange.status in (201, 202) and operation.is_long_running:
+            answer += self._accepted(exchange)
+        return problems + answer
+
+    @staticmethod
+    def _may_be_arms_own(operation, exchange):
+        """Errors that ARM itself gives before the service is asked, or that the file says nothing of."""
+        return (exchange.answer_headers.get("x-ms-failure-cause") == "gateway" or exchange.status in (401, 429)
+                or not operation.declared(exchange.status))
+
+    @staticmethod
+    def _accepted(exchange):
+        """ARM RPC, asynchronous operations: where to look, and when."""
+        headers = exchange.answer_headers
+        places = [headers[name] for name in ("location", "azure-asyncoperation") if name in headers]
+        problems = [] if places else ["%d names no operation to look at" % exchange.status]
+        problems += ["not absolute: %s" % place for place in places if not place.startswith("https://")]
+        if not re.fullmatch(r"[1-9]\d*", headers.get("retry-after", "1")):
+            problems.append("Retry-After: %s" % headers["retry-after"])
+        return problems
+
+    @staticmethod
+    def _manners(exchange):
+        """ARM's resource-provider contract: the ids that every answer carries."""
+        if exchange.fault != "none":
+            return []
+        return ["no %s" % name for name in ("x-ms-request-id", "x-ms-correlation-request-id", "x-ms-routing-request-id")
+                if not exchange.answer_headers.get(name)]
+
+    # ---- everything else
+
+    def _elsewhere(self, exchange):
+        for target, method, path, what, schemas in DOCUMENTED:
+            if (target, method) == (exchange.target, exchange.method) and re.fullmatch(path, exchange.path, re.I):
+                return Verdict("documented", "%s %s (%s)" % (method, target, what), self._documented(schemas, exchange))
+        if exchange.status == 0 or exchange.fault != "none":
+            return Verdict("refused", "faults where there is nothing", [])
+        if exchange.is_ours or exchange.status < 400:
+            return Verdict("refused", "no document", ["neither an OpenAPI file nor the short list has this"])
+        return Verdict("refused", "%s: what is nowhere is refused in its own form" % exchange.target, self._error(exchange))
+
+    def _documented(self, schemas, exchange):
+        if exchange.status == 0 or exchange.fault in SPOILT or (exchange.fault == "status" and exchange.status < 400):
+            return []
+        if exchange.status not in schemas:
+            return self._error(exchange)
+        schema = schemas[exchange.status]
+        problems = self._fits(schema, exchange) if schema else []
+        if schema is EMPTY and exchange.answer:
+            problems.append("a body where none belongs")
+        if exchange.target == "arm":
+            problems += self._manners(exchange)
+            if exchange.status == 202:
+                problems += self._accepted(exchange)
+        return problems
+
+    def _error(self, exchange):
+        if exchange.status < 400:
+            return ["status %d" % exchange.status]
+        return self._fits(ERRORS.get(exchange.target, ARM_ERROR), exchange)
+
+    def _fits(self, schema, exchange):
+        key = json.dumps(schema)
+        if key not in self.compiled:
+            self.compiled[key] = fastjsonschema.compile(schema, formats=openapi.FORMATS)
+        try:
+            self.compiled[key](json.loads(exchange.answer or ""))
+        except fastjsonschema.JsonSchemaException as why:
+            return [str(why)]
+        except ValueError as why:
+            return ["no JSON: %s" % why]
+        if not exchange.answer_headers.get("content-type", "").startswith("application/json"):
+            return ["the answer's Content-Type is %s" % exchange.answer_headers.get("content-type")]
+        return []
