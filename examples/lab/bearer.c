@@ -57,7 +57,7 @@ bool bearer_accept(struct exchange *exchange)
     struct text header = server_header(exchange->request, "Authorization");
     const struct text scheme = TEXT("Bearer ");
     struct token_claims *claims = &exchange->claims;
-    int64_t now = now_ms() / 1000;
+    int64_t now = exchange_now_s(exchange);
 
     if (!header.size) {
         refuse(exchange, "AuthenticationFailed",

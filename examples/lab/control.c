@@ -113,6 +113,21 @@ static void take_alert(struct lab *lab, struct server_call *call, const json_t *
         refuse(call, 500, "out of memory");
 }
 
+/* A token of the workload's issuer, as it should be or as it should not. */
+static void federated_token(struct lab *lab, struct server_call *call, const json_t *body)
+{
+    struct text subject = json_text_at(body, "subject"), audience = json_text_at(body, "audience");
+    char *token =
+        federation_token(lab, &(struct federation_wish){
+                                  .subject = subject.start ? subject : TEXT(FEDERATION_SUBJECT),
+                                  .audience = audience.start ? audience : TEXT(FEDERATION_AUDIENCE),
+                                  .lifetime_s = json_integer_at(body, "expires_in", 3600),
+                              });
+
+    reply(call, 200, token ? json_pack("{s:s}", "token", token) : NULL);
+    free(token);
+}
+
 static void with_body(struct lab *lab, struct server_call *call, struct text body,
                       void (*act)(struct lab *, struct server_call *, const json_t *))
 {
@@ -142,6 +157,8 @@ void control_handle(struct lab *lab, struct server_call *call, const struct serv
         server_reply(call, 204, NULL, 0, TEXT(""));
     } else if (text_is(path, "/requests") && text_is(method, "GET")) {
         requests(lab, call, request->query);
+    } else if (text_is(path, "/federated-token") && text_is(method, "POST")) {
+        with_body(lab, call, request->body, federated_token);
     } else if (text_is(path, "/alerts") && text_is(method, "POST")) {
         with_body(lab, call, request->body, take_alert);
     } else if (text_is(path, "/alerts") && text_is(method, "GET")) {
@@ -149,6 +166,6 @@ void control_handle(struct lab *lab, struct server_call *call, const struct serv
     } else {
         refuse(call, 404,
                "the calls are GET /keys, POST /regenerate, POST /fault, DELETE /fault, "
-               "GET /requests?since=N, POST /alerts and GET /alerts");
+               "POST /federated-token, GET /requests?since=N, POST /alerts and GET /alerts");
     }
 }

@@ -180,6 +180,12 @@ bool exchange_method_is(const struct exchange *exchange, const char *method)
     return text_is(exchange->request->method, method);
 }
 
+int64_t exchange_now_s(const struct exchange *exchange)
+{
+    (void)exchange;
+    return now_ms() / 1000;
+}
+
 static struct exchange *exchange_new(struct lab *lab, enum target target, struct server_call *call,
                                      const struct server_request *request)
 {

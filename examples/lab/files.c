@@ -15,12 +15,12 @@
 #define FILE_LIMIT      ((size_t)64 << 20)
 #define ENDPOINTS_LIMIT 100000
 
-static bool file_write(const struct lab *lab, const char *name, struct text text,
-                       struct failure *why)
+bool files_put(const struct lab *lab, const char *name, struct text text, unsigned mode,
+               struct failure *why)
 {
     char *path = format_new("%s/%s", lab->options.directory, name);
-    int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-    bool is_good = fd >= 0 && fchmod(fd, 0600) == 0;
+    int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode) : -1;
+    bool is_good = fd >= 0 && fchmod(fd, mode) == 0;
 
     for (size_t done = 0; is_good && done < text.size;) {
         ssize_t size = write(fd, text.start + done, text.size - done);
@@ -253,22 +253,21 @@ static json_t *url(const struct lab *lab, enum listener listener, const char *sc
 
 static json_t *lab_json(const struct lab *lab)
 {
-    const char *directory = lab->options.directory;
-
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s, "
-        "s:s, s:s}",
-        "arm_url", url(lab, LISTENER_ARM, "https", ""), "authority_url",
-        url(lab, LISTENER_ENTRA, "https", ""), "imds_url", url(lab, LISTENER_IMDS, "http", ""),
-        "scoring_url", url(lab, LISTENER_SCORING, "https", "/score"), "vault_url",
+    json_t *json = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "arm_url",
+        url(lab, LISTENER_ARM, "https", ""), "authority_url", url(lab, LISTENER_ENTRA, "https", ""),
+        "imds_url", url(lab, LISTENER_IMDS, "http", ""), "scoring_url",
+        url(lab, LISTENER_SCORING, "https", "/score"), "vault_url",
         url(lab, LISTENER_VAULT, "https", ""), "control_url",
-        url(lab, LISTENER_CONTROL, "http", ""), "ca_file", json_sprintf("%s/ca.pem", directory),
-        "tenant", LAB_TENANT, "client_id", LAB_CLIENT_ID, "client_secret", lab->client_secret,
-        "client_cert_file", json_sprintf("%s/client.pem", directory), "federated_token_file",
-        json_sprintf("%s/federated-token", directory), "subscription", LAB_SUBSCRIPTION,
-        "resource_group", LAB_RESOURCE_GROUP, "workspace", LAB_WORKSPACE, "endpoint",
-        lab->world.first->name, "vault_token", lab->vault_token, "approle_role_id",
+        url(lab, LISTENER_CONTROL, "http", ""), "ca_file",
+        json_sprintf("%s/ca.pem", lab->options.directory), "tenant", LAB_TENANT, "subscription",
+        LAB_SUBSCRIPTION, "resource_group", LAB_RESOURCE_GROUP, "workspace", LAB_WORKSPACE,
+        "endpoint", lab->world.first->name, "vault_token", lab->vault_token, "approle_role_id",
         lab->vault.role_id, "approle_secret_id", lab->secret_id);
+
+    if (json)
+        identity_facts(lab, json);
+    return json;
 }
 
 bool files_write(const struct lab *lab, struct failure *why)
@@ -287,13 +286,11 @@ bool files_write(const struct lab *lab, struct failure *why)
         is_good = failure_set(why, FAILURE_INTERNAL, "out of memory, or %s is not UTF-8",
                               lab->options.directory);
     else
-        is_good = file_write(lab, "ca.pem", text_of(lab->pki.ca_pem), why) &&
-                  file_write(lab, "client.pem", text_of(lab->pki.client_pem), why) &&
-                  file_write(lab, "client-secret", text_of(lab->client_secret), why) &&
-                  file_write(lab, "vault-token", text_of(lab->vault_token), why) &&
-                  file_write(lab, "federated-token", text_of(lab->federated_token), why) &&
-                  file_write(lab, "keydrift.yaml", buffer_text(&configuration), why) &&
-                  file_write(lab, "lab.json", text_of(line), why);
+        is_good = files_put(lab, "ca.pem", text_of(lab->pki.ca_pem), 0600, why) &&
+                  files_put(lab, "vault-token", text_of(lab->vault_token), 0600, why) &&
+                  identity_files_write(lab, why) &&
+                  files_put(lab, "keydrift.yaml", buffer_text(&configuration), 0600, why) &&
+                  files_put(lab, "lab.json", text_of(line), 0600, why);
     buffer_clear(&configuration);
     free(line);
     return is_good;

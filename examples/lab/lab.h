@@ -19,6 +19,7 @@
 #include "net/server.h"
 
 #include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -140,11 +141,15 @@ bool endpoint_name_is_valid(struct text name);
 struct pki {
     char *ca_pem;
     char *server_pem, *server_key_pem;
-    char *client_pem; /* key and self-signed certificate */
-    EVP_PKEY *signer; /* signs the access tokens */
-    char signer_id[17];
+    char *client_pem; /* key and self-signed certificate, known to Entra by its thumbprint */
+    struct buffer client_p12;                           /* the same as PKCS#12 */
+    char *named_client_pem;                             /* known only by its subject and issuer */
+    X509 *ca, *client, *named_client;
+    EVP_PKEY *signer;     /* signs the access tokens */
+    EVP_PKEY *federation; /* signs the tokens of workloads */
+    char signer_id[17], federation_id[17];
 };
-must_use bool pki_init(struct pki *pki, struct failure *why);
+must_use bool pki_init(struct pki *pki, const char *p12_password, struct failure *why);
 void pki_clear(struct pki *pki);
 
 /* A token of anybody's (jwt.c), as it was read: nothing is believed yet. */
@@ -183,6 +188,31 @@ must_use bool access_token_read(const struct pki *pki, struct text token, struct
 bool arm_audience_is_ours(const struct lab *lab, struct text audience);
 /* Whether the tenant knows a resource of that name. */
 bool audience_exists(const struct lab *lab, struct text audience);
+
+/* Workload identity (federation.c): an issuer of our own, and the one subject that Entra trusts. */
+#define FEDERATION_ISSUER_SIZE 64
+#define FEDERATION_SUBJECT     "system:serviceaccount:keydrift:keydrift"
+#define FEDERATION_AUDIENCE    "api://AzureADTokenExchange"
+void federation_issuer(const struct lab *lab, char out[FEDERATION_ISSUER_SIZE]);
+struct federation_wish {
+    struct text subject, audience;
+    int64_t lifetime_s; /* not positive: it has expired, so long ago */
+};
+/* To free(), or NULL. */
+must_use char *federation_token(const struct lab *lab, const struct federation_wish *wish);
+/* Answers the exchange and returns true when it is about the issuer's documents. */
+must_use bool federation_handle(struct exchange *exchange, const struct segments *segments);
+
+/* Whether an assertion proves that it comes from the client (assertion.c); otherwise answers the
+ * exchange. */
+must_use bool assertion_proves(struct exchange *exchange, const char *client_id,
+                               struct text assertion);
+
+/* Entra's refusals (entra_error.c): ends the exchange with the status that goes with `code`. */
+void entra_error(struct exchange *exchange, int code, const char *format, ...) printf_like(3, 4);
+must_use json_t *entra_error_json(const struct exchange *exchange, int code, const char *sentence);
+int entra_error_status(int code); /* 0: a number we do not know */
+
 /* Takes the token of a request to ARM and fills exchange->claims; otherwise answers the exchange
  * and returns false (bearer.c). */
 must_use bool bearer_accept(struct exchange *exchange);
@@ -279,6 +309,8 @@ void exchange_reply_text(struct exchange *exchange, int status, const char *text
 /* Whoever asked, for /requests: a name or an id, never a secret. */
 void exchange_caller(struct exchange *exchange, struct text caller);
 bool exchange_method_is(const struct exchange *exchange, const char *method);
+/* What the service that was asked takes for the time, in seconds. */
+int64_t exchange_now_s(const struct exchange *exchange);
 /* Ends whatever waits for a timer. */
 void exchanges_drop(struct lab *lab);
 
@@ -332,6 +364,7 @@ struct lab_options {
     long endpoints; /* 0: not given */
     bool has_seed;
     uint64_t seed, activity_delay_ms, operation_time_ms;
+    uint64_t token_lifetime_ms; /* 0: what each issuer gives by itself */
 };
 
 enum listener {
@@ -362,7 +395,8 @@ struct lab {
     } contexts[LISTENERS];
     uv_signal_t interrupt, terminate;
     bool is_closing;
-    char client_secret[41], federated_token[257], vault_token[32], secret_id[GUID_SIZE];
+    char client_secret[41], expired_secret[41], p12_password[21];
+    char vault_token[32], secret_id[GUID_SIZE];
 };
 
 enum options_outcome {
@@ -380,5 +414,11 @@ must_use char **files_endpoint_names(const struct lab_options *options, size_t *
  * cannot be used. */
 must_use bool files_prepare(struct lab_options *options, struct failure *why);
 must_use bool files_write(const struct lab *lab, struct failure *why);
+/* One file in the lab's directory, for its owner only; `mode` 0600 or, to be run, 0700. */
+must_use bool files_put(const struct lab *lab, const char *name, struct text text, unsigned mode,
+                        struct failure *why);
+/* What is needed to log in (identity_files.c): the files, and their names for lab.json. */
+must_use bool identity_files_write(const struct lab *lab, struct failure *why);
+void identity_facts(const struct lab *lab, json_t *json);
 
 #endif

@@ -100,13 +100,14 @@ static bool make_world(struct lab *lab, struct failure *why)
 static bool lab_start(struct lab *lab, struct failure *why)
 {
     random_alphanumeric(lab->client_secret, sizeof(lab->client_secret));
-    random_alphanumeric(lab->federated_token, sizeof(lab->federated_token));
+    random_alphanumeric(lab->expired_secret, sizeof(lab->expired_secret));
+    random_alphanumeric(lab->p12_password, sizeof(lab->p12_password));
     lab->world.log = activity_log_new(lab->options.activity_delay_ms);
     lab->alerts = json_array();
     if (!lab->world.log || !lab->alerts || !requests_init(&lab->requests) || !seed_vault(lab))
         return failure_out_of_memory(why);
-    return recording_open(lab, why) && pki_init(&lab->pki, why) && listen_all(lab, why) &&
-           files_write(lab, why);
+    return recording_open(lab, why) && pki_init(&lab->pki, lab->p12_password, why) &&
+           listen_all(lab, why) && files_write(lab, why);
 }
 
 static void lab_stop(struct lab *lab)

@@ -51,9 +51,20 @@ static enum options_outcome check(struct lab_options *options, const char *seed,
     return OPTIONS_RUN;
 }
 
+static enum options_outcome check_lifetime(struct lab_options *options, const char *lifetime)
+{
+    struct failure why = {0};
+
+    if (!duration(lifetime, &options->token_lifetime_ms, &why))
+        return wrong("--token-lifetime: %s", why.text);
+    if (lifetime && options->token_lifetime_ms < 1000)
+        return wrong("--token-lifetime is a second at least");
+    return OPTIONS_RUN;
+}
+
 enum options_outcome options_read(struct lab_options *options, int argc, const char **argv)
 {
-    char *seed = NULL, *delay = NULL, *operation_time = NULL;
+    char *seed = NULL, *delay = NULL, *operation_time = NULL, *token_lifetime = NULL;
     long endpoints = -1;
     struct poptOption table[] = {
         {"dir", 'd', POPT_ARG_STRING, &options->directory, 0,
@@ -67,6 +78,8 @@ enum options_outcome options_read(struct lab_options *options, int argc, const c
          "how late the Activity Log shows an event (0s)", "DURATION"},
         {"operation-time", 0, POPT_ARG_STRING, &operation_time, 0,
          "how long a regeneration takes (300ms)", "DURATION"},
+        {"token-lifetime", 0, POPT_ARG_STRING, &token_lifetime, 0,
+         "how long access tokens live (about an hour; a day for managed identities)", "DURATION"},
         {"version", 0, POPT_ARG_NONE, NULL, OPTION_VERSION, "print the version", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
     poptContext context = poptGetContext("keydrift-lab", argc, argv, table, 0);
@@ -91,11 +104,14 @@ enum options_outcome options_read(struct lab_options *options, int argc, const c
     } else {
         options->endpoints = endpoints < 0 ? 0 : endpoints;
         outcome = check(options, seed, delay, operation_time, endpoints != -1);
+        if (outcome == OPTIONS_RUN)
+            outcome = check_lifetime(options, token_lifetime);
     }
     poptFreeContext(context);
     free(seed);
     free(delay);
     free(operation_time);
+    free(token_lifetime);
     return outcome;
 }
 

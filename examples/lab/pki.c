@@ -6,6 +6,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
@@ -91,22 +92,37 @@ static char *pem_of(EVP_PKEY *key, X509 *certificate)
     return copy;
 }
 
-static bool signer_init(struct pki *pki)
+/* A key that signs tokens, and the id by which it is published. */
+static EVP_PKEY *signer_new(char id[17])
 {
     uint8_t digest[SHA256_DIGEST_LENGTH], *der = NULL;
-    int size;
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    int size = key ? i2d_PUBKEY(key, &der) : -1;
 
-    pki->signer = EVP_RSA_gen(2048);
-    size = pki->signer ? i2d_PUBKEY(pki->signer, &der) : -1;
-    if (size < 0)
-        return false;
+    if (size < 0) {
+        EVP_PKEY_free(key);
+        return NULL;
+    }
     SHA256(der, (size_t)size, digest);
     OPENSSL_free(der);
-    hex_encode(digest, sizeof(pki->signer_id) / 2, pki->signer_id);
-    return true;
+    hex_encode(digest, 8, id);
+    return key;
 }
 
-bool pki_init(struct pki *pki, struct failure *why)
+static bool p12_make(struct buffer *out, const char *password, EVP_PKEY *key, X509 *certificate)
+{
+    PKCS12 *p12 = PKCS12_create(password, "keydrift", key, certificate, NULL, 0, 0, 0, 0, 0);
+    uint8_t *der = NULL;
+    int size = p12 ? i2d_PKCS12(p12, &der) : -1;
+
+    if (size > 0)
+        buffer_append(out, (struct text){(const char *)der, (size_t)size});
+    OPENSSL_free(der);
+    PKCS12_free(p12);
+    return size > 0 && buffer_ok(out);
+}
+
+bool pki_init(struct pki *pki, const char *p12_password, struct failure *why)
 {
     static const struct extension ca_extensions[] = {
         {NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
@@ -129,31 +145,47 @@ bool pki_init(struct pki *pki, struct failure *why)
         {NID_subject_key_identifier, "hash"},
         {0, NULL},
     };
+    static const struct extension named_extensions[] = {
+        {NID_basic_constraints, "critical,CA:FALSE"},
+        {NID_key_usage, "critical,digitalSignature"},
+        {NID_ext_key_usage, "clientAuth"},
+        {NID_subject_key_identifier, "hash"},
+        {NID_authority_key_identifier, "keyid:always"},
+        {0, NULL},
+    };
     EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *server_key = EVP_EC_gen("P-256");
     EVP_PKEY *client_key = EVP_RSA_gen(2048);
-    X509 *ca = NULL, *server = NULL, *client = NULL;
+    X509 *server = NULL;
+    bool is_good = false;
 
     *pki = (struct pki){0};
+    buffer_init(&pki->client_p12, 65536);
     if (ca_key && server_key && client_key) {
-        ca = certificate_new("keydrift-lab CA", ca_key, NULL, ca_key, ca_extensions);
-        if (ca)
-            server = certificate_new("localhost", server_key, ca, ca_key, server_extensions);
-        client = certificate_new("keydrift", client_key, NULL, client_key, client_extensions);
+        pki->ca = certificate_new("keydrift-lab CA", ca_key, NULL, ca_key, ca_extensions);
+        pki->client = certificate_new("keydrift", client_key, NULL, client_key, client_extensions);
     }
-    if (ca && server && client) {
-        pki->ca_pem = pem_of(NULL, ca);
+    if (pki->ca) {
+        server = certificate_new("localhost", server_key, pki->ca, ca_key, server_extensions);
+        pki->named_client =
+            certificate_new("keydrift.lab.example", client_key, pki->ca, ca_key, named_extensions);
+    }
+    if (server && pki->client && pki->named_client) {
+        pki->ca_pem = pem_of(NULL, pki->ca);
         pki->server_pem = pem_of(NULL, server);
         pki->server_key_pem = pem_of(server_key, NULL);
-        pki->client_pem = pem_of(client_key, client);
+        pki->client_pem = pem_of(client_key, pki->client);
+        pki->named_client_pem = pem_of(client_key, pki->named_client);
+        pki->signer = signer_new(pki->signer_id);
+        pki->federation = signer_new(pki->federation_id);
+        is_good = pki->ca_pem && pki->server_pem && pki->server_key_pem && pki->client_pem &&
+                  pki->named_client_pem && pki->signer && pki->federation &&
+                  p12_make(&pki->client_p12, p12_password, client_key, pki->client);
     }
-    X509_free(ca);
     X509_free(server);
-    X509_free(client);
     EVP_PKEY_free(ca_key);
     EVP_PKEY_free(server_key);
     EVP_PKEY_free(client_key);
-    if (pki->ca_pem && pki->server_pem && pki->server_key_pem && pki->client_pem &&
-        signer_init(pki))
+    if (is_good)
         return true;
     pki_clear(pki);
     return failure_set(why, FAILURE_INTERNAL, "the certificates could not be made");
@@ -165,6 +197,12 @@ void pki_clear(struct pki *pki)
     free(pki->server_pem);
     free(pki->server_key_pem);
     free(pki->client_pem);
+    free(pki->named_client_pem);
+    buffer_clear(&pki->client_p12);
+    X509_free(pki->ca);
+    X509_free(pki->client);
+    X509_free(pki->named_client);
     EVP_PKEY_free(pki->signer);
+    EVP_PKEY_free(pki->federation);
     *pki = (struct pki){0};
 }

@@ -65,10 +65,12 @@ class Lab:
             connection = http.client.HTTPSConnection(url.hostname, url.port, context=self.tls, timeout=timeout)
         else:
             connection = http.client.HTTPConnection(url.hostname, url.port, timeout=timeout)
+        headers = dict(headers or {})
         if isinstance(body, (dict, list)):
             body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
         try:
-            connection.request(method, target, body=body, headers=headers or {})
+            connection.request(method, target, body=body, headers=headers)
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
         finally:
@@ -136,6 +138,49 @@ class RealVault(Lab):
 def claims_of(token):
     part = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _padding(alg):
+    return ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"] if alg == "PS256" else []
+
+
+def sign_jwt(header, claims, key_file):
+    """By the algorithm that the header names: PS256 or RS256."""
+    text = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims))
+    signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key_file, *_padding(header["alg"])],
+                               input=text.encode(), capture_output=True, check=True).stdout
+    return text + "." + base64url(signature)
+
+
+def _der(tag, content):
+    size = len(content)
+    length = bytes([size]) if size < 128 else bytes([0x82, size >> 8, size & 255])
+    return bytes([tag]) + length + content
+
+
+def verify_jwt(case, token, keys):
+    """Fails unless one of the JSON Web Keys made the RS256 signature."""
+    header = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
+    key = next(key for key in keys if key["kid"] == header["kid"])
+    numbers = [base64.urlsafe_b64decode(key[name] + "=" * (-len(key[name]) % 4)) for name in ("n", "e")]
+    sequence = _der(0x30, b"".join(_der(2, (b"\0" if number[0] & 0x80 else b"") + number) for number in numbers))
+    text, _, signature = token.rpartition(".")
+    with tempfile.TemporaryDirectory() as directory:
+        paths = [os.path.join(directory, name) for name in ("key", "signature")]
+        for path, content in zip(paths, (sequence, base64.urlsafe_b64decode(signature + "=="))):
+            with open(path, "wb") as file:
+                file.write(content)
+        pem = subprocess.run(["openssl", "rsa", "-RSAPublicKey_in", "-inform", "DER", "-in", paths[0], "-pubout"],
+                             capture_output=True, check=True).stdout
+        with open(paths[0], "wb") as file:
+            file.write(pem)
+        result = subprocess.run(["openssl", "dgst", "-sha256", "-verify", paths[0], "-signature", paths[1]],
+                                input=text.encode(), capture_output=True, check=False)
+    case.assertEqual(result.returncode, 0, result.stderr)
 
 
 class LabCase(unittest.TestCase):

@@ -47,7 +47,7 @@ class Entra(lab_support.LabCase):
                 "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}
         self.assertEqual(self.lab.ask_token(**form).status, 200)
         form["client_assertion"] = assertion[:-1] + "?"
-        self.assertEqual(self.lab.ask_token(**form).json()["error_codes"], [70021])
+        self.assertEqual(self.lab.ask_token(**form).json()["error_codes"], [50027])
 
     def test_errors_have_their_numbers(self):
         for changes, status, error, code in (
@@ -57,7 +57,7 @@ class Entra(lab_support.LabCase):
                 ({"client_id": None}, 400, "invalid_request", 900144),
                 ({"grant_type": "password"}, 400, "unsupported_grant_type", 70003),
                 ({"scope": self.lab.facts["arm_url"]}, 400, "invalid_scope", 1002012),
-                ({"scope": "https://a/.default https://b/.default"}, 400, "invalid_scope", 1002012),
+                ({"scope": "https://a/.default https://b/.default"}, 400, "invalid_scope", 70011),
                 ({"scope": "https://vault.azure.net/.default"}, 400, "invalid_resource", 500011)):
             answer = self.lab.ask_token(**changes)
             body = answer.json()
@@ -147,7 +147,7 @@ class Arm(lab_support.LabCase):
             self.assertNotEqual(after[slot.lower() + "Key"], before[slot.lower()])
 
     def test_a_given_key_value_is_set(self):
-        self.follow(self.lab.endpoint("POST", "/regenerateKeys", {"keyType": "primary", "keyValue": "x" * 32}))
+        self.follow(self.lab.endpoint("POST", "/regenerateKeys", {"keyType": "Primary", "keyValue": "x" * 32}))
         self.assertEqual(self.lab.keys()["primary"], "x" * 32)
 
     def test_errors_come_in_envelopes_with_their_codes(self):
