@@ -2,6 +2,7 @@
 /* What must be said to the libraries once, before they are used. */
 #include "net/alloc.h"
 #include "net/http.h"
+#include "net/json_memory.h"
 
 #include <curl/curl.h>
 #include <jansson.h>
@@ -10,7 +11,7 @@ bool net_global_init(struct failure *why)
 {
     const curl_version_info_data *version;
 
-    json_set_alloc_funcs(wiping_malloc, wiping_free);
+    json_set_alloc_funcs(json_memory_allocate, json_memory_release);
     if (curl_global_init_mem(CURL_GLOBAL_ALL, wiping_malloc, wiping_free, wiping_realloc,
                              wiping_strdup, wiping_calloc) != CURLE_OK)
         return failure_set(why, FAILURE_INTERNAL, "libcurl cannot start");

@@ -3,6 +3,8 @@
  * secret, so we say only where and what kind. */
 #include "net/json.h"
 
+#include "net/json_memory.h"
+
 #include <string.h>
 
 #define DEPTH_LIMIT 64
@@ -58,6 +60,7 @@ static const char *reason(const json_error_t *error)
 json_t *json_read(struct text text, struct failure *why)
 {
     json_error_t error;
+    bool ran_out;
     json_t *json;
 
     if (!text.size) {
@@ -74,10 +77,10 @@ json_t *json_read(struct text text, struct failure *why)
         failure_set(why, FAILURE_PROTOCOL, "not valid JSON: a NUL character");
         return NULL;
     }
-    json = json_loadb(text.start, text.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    json = json_memory_load(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error, &ran_out);
     if (json)
         return json;
-    if (json_error_code(&error) == json_error_out_of_memory)
+    if (ran_out)
         failure_out_of_memory(why);
     else
         failure_set(why, FAILURE_PROTOCOL, "not valid JSON: %s at line %d, column %d",
