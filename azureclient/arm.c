@@ -78,7 +78,7 @@ static void on_token(struct azure_task *task, const struct failure *failure)
         return;
     }
     failure_set(&why, FAILURE_PROTOCOL, "%s gives tokens that have expired already",
-                task->client->credential.authority);
+                tokens_issuer(&task->client->tokens));
     task->arm.then(task, NULL, &why);
 }
 
@@ -88,7 +88,7 @@ static void on_no_token_in_time(struct azure_task *task)
 
     tokens_forget(&task->client->tokens, task);
     failure_set(&why, FAILURE_TIMEOUT, "no token from %s in time",
-                task->client->credential.authority);
+                tokens_issuer(&task->client->tokens));
     task->arm.then(task, NULL, &why);
 }
 

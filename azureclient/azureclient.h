@@ -38,22 +38,59 @@ struct azure_client;
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
+/* In the order in which AZURE_CREDENTIAL_DEFAULT looks at them. */
 enum azure_credential_method {
     AZURE_CREDENTIAL_CLIENT_SECRET,
+    AZURE_CREDENTIAL_CLIENT_CERTIFICATE, /* an assertion signed with the certificate's key */
     AZURE_CREDENTIAL_WORKLOAD_IDENTITY, /* a projected service-account token, re-read for each
                                            request */
-    AZURE_CREDENTIAL_MANAGED_IDENTITY,  /* IMDS */
-    AZURE_CREDENTIAL_DEFAULT, /* client secret, else workload identity, from the AZURE_ variables
-                                 given in the settings; else managed identity */
+    AZURE_CREDENTIAL_MANAGED_IDENTITY,  /* of the machine we run on: see below */
+    AZURE_CREDENTIAL_AZURE_CLI,         /* whoever has signed in with "az login" */
+    AZURE_CREDENTIAL_DEFAULT, /* The first of the above that is there, as Microsoft's
+                                 DefaultAzureCredential: a client secret, certificate or federated
+                                 token that is set is used, and its refusal is final. Without one, a
+                                 managed identity when the machine has it (IMDS is given a second to
+                                 answer), else the Azure CLI. The one that worked is kept. When none
+                                 does, the failure says of each why. Developers' tools besides the
+                                 CLI (Visual Studio Code, PowerShell, azd, broker) are not asked. */
 };
 
+/* Every file is read again for each token request, so that it may be replaced at any time. */
 struct azure_credential {
     enum azure_credential_method method;
-    const char *tenant_id, *client_id; /* client_id is optional for a managed identity */
+    const char *tenant_id; /* a GUID or a domain; optional for the Azure CLI */
+    const char *client_id; /* of the application; optional for a managed identity */
+
     const struct secret *client_secret;
-    const char *client_secret_file; /* instead; re-read for each token request */
+    const char *client_secret_file; /* instead */
+
+    const char *certificate_file;     /* PEM (certificate, its key, and perhaps a chain) or PKCS#12;
+                                         the key must be RSA */
+    const char *certificate_key_file; /* PEM; when the key is in a file of its own */
+    const struct secret *certificate_password; /* of the PKCS#12 file or the encrypted key */
+    const char *certificate_password_file;     /* instead */
+    bool send_certificate_chain; /* "x5c", for applications that trust a subject name and issuer */
+    bool sign_with_rs256;        /* instead of PS256 */
+
     const char *federated_token_file;
+
+    /* A managed identity. Which of the six kinds of it is decided as Microsoft's libraries do, by
+     * what is set: Service Fabric (identity_endpoint, identity_header and
+     * identity_server_thumbprint), App Service (the first two), Azure ML (msi_endpoint and
+     * msi_secret), Cloud Shell (msi_endpoint), Azure Arc (identity_endpoint and imds_endpoint, or
+     * its agent is installed), else IMDS. An identity assigned by the user is named by one of
+     * client_id, object_id and identity_resource_id; Cloud Shell and Service Fabric know none,
+     * Azure ML only the first. */
+    const char *object_id, *identity_resource_id;
     const char *imds_url; /* default "http://169.254.169.254" */
+    const char *identity_endpoint, *imds_endpoint, *msi_endpoint;
+    const struct secret *identity_header, *msi_secret;
+    const char *identity_server_thumbprint; /* SHA-1 of the server's certificate, in hex */
+    const char *ml_client_id;               /* Azure ML: used when client_id is not set */
+
+    /* The environment "az" runs in, "NAME=value" and NULL at the end; PATH decides which az. Never
+     * ours as a whole. NULL: the system's usual PATH and nothing else, so az finds no login. */
+    const char *const *cli_environment;
 };
 
 /* Copied by azure_client_open(). NULL or 0: the default. */
@@ -67,10 +104,17 @@ struct azure_settings {
     struct azure_credential credential;
 };
 
-/* Fills what is still unset in `settings` from AZURE_TENANT_ID, AZURE_CLIENT_ID,
- * AZURE_CLIENT_SECRET, AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST,
- * AZURE_POD_IDENTITY_AUTHORITY_HOST. `get` is getenv() in programs. What it allocates lives in
- * `*kept`. */
+/* Fills what is still unset in `settings` from the variables that Microsoft's libraries read:
+ *   AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH,
+ *   AZURE_CLIENT_CERTIFICATE_PASSWORD, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN ("true" or "1"),
+ *   AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST;
+ *   unless imds_url or another address of a managed identity is set:
+ *   AZURE_POD_IDENTITY_AUTHORITY_HOST, IDENTITY_ENDPOINT, IDENTITY_HEADER,
+ *   IDENTITY_SERVER_THUMBPRINT, IMDS_ENDPOINT, MSI_ENDPOINT, MSI_SECRET,
+ *   DEFAULT_IDENTITY_CLIENT_ID;
+ *   and for "az": PATH, HOME, AZURE_CONFIG_DIR, HTTPS_PROXY, HTTP_PROXY, NO_PROXY (and in lower
+ *   case), REQUESTS_CA_BUNDLE.
+ * `get` is getenv() in programs. What it allocates lives in `*kept`. */
 struct azure_environment;
 must_use bool azure_settings_from_environment(struct azure_settings *settings,
                                               char *(*get)(const char *name),

@@ -25,20 +25,34 @@ static bool copy_origin(struct azure_client *client, const char *url, struct fai
     return client->arm_origin || failure_out_of_memory(why);
 }
 
+static bool open_issuer(struct azure_client *client, enum token_issuer issuer, struct failure *why)
+{
+    const struct credential *credential = &client->credential;
+    const struct upstream_settings settings[] = {
+        [ISSUER_ENTRA] = {.origin = credential->authority,
+                          .ca_file = client->ca_file,
+                          .max_in_flight = client->max_in_flight},
+        [ISSUER_IDENTITY] = {.origin = credential->identity_origin,
+                             .max_in_flight = client->max_in_flight,
+                             .proxy = "",
+                             .allow_plain = true},
+    };
+
+    if (issuer == ISSUER_CLI || client->issuers[issuer])
+        return true;
+    client->issuers[issuer] = upstream_open(client->http, &settings[issuer], why);
+    if (!client->issuers[issuer])
+        failure_prefix(why, "%s", settings[issuer].origin);
+    return client->issuers[issuer];
+}
+
 static bool open_upstreams(struct azure_client *client, struct failure *why)
 {
-    bool is_imds = credential_is_imds(&client->credential);
+    const struct credential *credential = &client->credential;
     struct upstream_settings arm = {
         .origin = client->arm_origin,
         .ca_file = client->ca_file,
         .max_in_flight = client->max_in_flight,
-    };
-    struct upstream_settings issuer = {
-        .origin = client->credential.authority,
-        .ca_file = is_imds ? NULL : client->ca_file,
-        .max_in_flight = client->max_in_flight,
-        .proxy = is_imds ? "" : NULL,
-        .allow_plain = is_imds,
     };
 
     client->arm = upstream_open(client->http, &arm, why);
@@ -46,16 +60,18 @@ static bool open_upstreams(struct azure_client *client, struct failure *why)
         failure_prefix(why, "%s", arm.origin);
         return false;
     }
-    client->issuer = upstream_open(client->http, &issuer, why);
-    if (!client->issuer)
-        failure_prefix(why, "%s", issuer.origin);
-    return client->issuer;
+    for (unsigned method = credential->first; method < credential->end; method++)
+        if (!credential_lacks(credential, method) &&
+            !open_issuer(client, credential_issuer(method), why))
+            return false;
+    return true;
 }
 
 static void client_free(struct azure_client *client)
 {
     scorers_close(client);
-    upstream_close(client->issuer);
+    for (size_t i = 0; i < ISSUER_UPSTREAMS; i++)
+        upstream_close(client->issuers[i]);
     upstream_close(client->arm);
     tokens_clear(&client->tokens);
     credential_clear(&client->credential);

@@ -3,8 +3,9 @@
  *
  *   client.c      life: opening, and closing once nothing is left in flight
  *   task.c        one operation: its deadline, its pauses, and the one place where its end is told
- *   credential.c  how each method asks for a token
+ *   credential.h  how each method asks for a token
  *   token.c       the token we have, and the one request for the next that all wait for
+ *   token_try.c   that request: method after method, try after try
  *   arm.c         one authenticated call to Azure Resource Manager
  *   keys.c, regenerate.c, operation_poll.c, activity.c, score.c   the operations
  *
@@ -16,6 +17,7 @@
 #define AZURECLIENT_CLIENT_H
 
 #include "azureclient/azureclient.h"
+#include "azureclient/credential.h"
 #include "base/buffer.h"
 #include "net/http.h"
 
@@ -27,6 +29,7 @@
 /* ---- task.c ---------------------------------------------------------------------------------- */
 
 struct azure_task;
+struct wire_token;
 
 /* What a step brought; `answer` or `failure`, as in http_done. */
 typedef void task_step(struct azure_task *task, const struct http_answer *answer,
@@ -86,33 +89,6 @@ void task_end(struct azure_task *task, const struct failure *failure);
 /* The same on a later turn of the loop; for starting functions. */
 void task_end_later(struct azure_task *task, const struct failure *failure);
 
-/* ---- credential.c ---------------------------------------------------------------------------- */
-
-/* The copy of the owner's settings, with the method chosen. */
-struct credential {
-    const struct credential_method *method;
-    char *tenant_id, *client_id, *client_secret_file, *federated_token_file;
-    struct secret *client_secret;
-    char *authority; /* the origin that issues tokens: Entra's or IMDS's */
-    char *audience;
-};
-
-struct token_request {
-    struct buffer target, body; /* wiped when cleared */
-    bool is_form, is_imds;
-    struct secret *sent; /* what must not be quoted back */
-};
-
-/* False: the settings lack what the method needs. */
-must_use bool credential_init(struct credential *credential, const struct azure_settings *settings,
-                              struct failure *why);
-void credential_clear(struct credential *credential);
-/* Reads the files again. */
-must_use bool credential_request(const struct credential *credential, struct token_request *ret,
-                                 struct failure *why);
-void token_request_clear(struct token_request *request);
-bool credential_is_imds(const struct credential *credential);
-
 /* ---- token.c --------------------------------------------------------------------------------- */
 
 struct tokens {
@@ -124,14 +100,22 @@ struct tokens {
     unsigned round;
     uv_timer_t timer; /* a pause before the next try, or a failure to be told */
     struct operation *exchange;
-    struct secret *sent;
     struct failure failure;
     uint64_t ends_at;
-    unsigned tries;
-    unsigned faults;     /* refreshes in a row that failed */
-    unsigned refusals;   /* tokens in a row that ARM refused */
-    uint64_t not_before; /* no refresh until then: `failure` is told instead */
+    unsigned faults;      /* refreshes in a row that failed */
+    unsigned refusals;    /* tokens in a row that ARM refused */
+    uint64_t not_before;  /* no refresh until then: `failure` is told instead */
+    struct buffer claims; /* JSON that ARM asked for, for the next request; empty: none */
     bool is_refreshing;
+
+    /* token_try.c: the refresh under way */
+    unsigned method;          /* of the credential's; the one that worked, once one has */
+    bool has_worked;          /* so no other is tried any more */
+    struct buffer refused;    /* a chain: why the methods before this one gave none */
+    struct secret *sent;      /* what must not be quoted back */
+    struct secret *challenge; /* Azure Arc: the contents of the file it named */
+    unsigned tries;
+    uint64_t asked_at;
 };
 
 void tokens_init(struct tokens *tokens, struct azure_client *client);
@@ -139,6 +123,8 @@ void tokens_init(struct tokens *tokens, struct azure_client *client);
 void tokens_stop(struct tokens *tokens);
 bool tokens_is_idle(const struct tokens *tokens);
 void tokens_clear(struct tokens *tokens);
+/* Who gives them, for failures. */
+const char *tokens_issuer(const struct tokens *tokens);
 /* The token to use now, or NULL: then wait for one. */
 const struct secret *tokens_current(const struct tokens *tokens, unsigned *serial);
 /* `on_token` runs from the loop. Any number wait for one request. */
@@ -149,8 +135,21 @@ void tokens_forget(struct tokens *tokens, struct azure_task *task);
 /* ARM refused this one. Nothing happens when it has been replaced already. False when another one
  * is not worth a try now: it would be one of many. */
 bool tokens_drop(struct tokens *tokens, unsigned serial);
+/* The WWW-Authenticate header it was refused with, before tokens_drop(): the claims it may ask for
+ * go out with the next request. */
+void tokens_challenged(struct tokens *tokens, unsigned serial, struct text header);
 /* ARM took this one. */
 void tokens_accepted(struct tokens *tokens, unsigned serial);
+
+/* For token_try.c: how the refresh under way ended. A fault is of the issuer's doing, so that
+ * asking again at once would be of no use. */
+void tokens_take(struct tokens *tokens, const struct wire_token *token);
+void tokens_fail(struct tokens *tokens, const struct failure *failure, bool is_fault);
+
+/* ---- token_try.c ----------------------------------------------------------------------------- */
+
+/* Ends in tokens_take() or tokens_fail(). */
+void token_try_begin(struct tokens *tokens);
 
 /* ---- arm.c ----------------------------------------------------------------------------------- */
 
@@ -210,7 +209,8 @@ TAILQ_HEAD(scorers, scorer);
 struct azure_client {
     struct http *http;
     uv_loop_t *loop;
-    struct upstream *arm, *issuer;
+    struct upstream *arm;
+    struct upstream *issuers[ISSUER_UPSTREAMS]; /* NULL: not needed */
     char *arm_origin, *ca_file;
     uint32_t timeout_ms;
     unsigned max_in_flight;

@@ -11,12 +11,10 @@
 #include "azureclient/wire.h"
 #include "net/retry.h"
 
-#define IMDS_TRIES       6
 #define REFRESH_AGAIN_MS 30000 /* after a failed refresh, while the old token still works */
 #define PAUSE_FLOOR_MS   500
 #define PAUSE_CAP_MS     300000 /* for what Retry-After may ask for */
-
-static void start_try(struct tokens *tokens);
+#define CLAIMS_LIMIT     ((size_t)16 << 10)
 
 static uint64_t now(const struct tokens *tokens)
 {
@@ -27,6 +25,9 @@ void tokens_init(struct tokens *tokens, struct azure_client *client)
 {
     *tokens = (struct tokens){.client = client};
     TAILQ_INIT(&tokens->waiting);
+    buffer_init(&tokens->claims, CLAIMS_LIMIT);
+    buffer_init(&tokens->refused, sizeof(tokens->failure.text));
+    tokens->method = client->credential.first;
     tokens->timer.data = tokens;
     uv_timer_init(client->loop, &tokens->timer);
 }
@@ -47,6 +48,14 @@ void tokens_clear(struct tokens *tokens)
 {
     tokens->value = secret_free(tokens->value);
     tokens->sent = secret_free(tokens->sent);
+    tokens->challenge = secret_free(tokens->challenge);
+    buffer_clear(&tokens->claims);
+    buffer_clear(&tokens->refused);
+}
+
+const char *tokens_issuer(const struct tokens *tokens)
+{
+    return credential_issuer_name(&tokens->client->credential, tokens->method);
 }
 
 const struct secret *tokens_current(const struct tokens *tokens, unsigned *serial)
@@ -85,8 +94,17 @@ bool tokens_drop(struct tokens *tokens, unsigned serial)
     failure_set(&tokens->failure, FAILURE_DENIED,
                 "no token: the last %u that %s gave were refused by %s, so the next is asked for "
                 "after a pause",
-                tokens->refusals, tokens->client->credential.authority, tokens->client->arm_origin);
+                tokens->refusals, tokens_issuer(tokens), tokens->client->arm_origin);
     return false;
+}
+
+void tokens_challenged(struct tokens *tokens, unsigned serial, struct text header)
+{
+    if (serial != tokens->serial || !tokens->expires_at)
+        return;
+    buffer_reset(&tokens->claims);
+    if (!wire_claims(header, &tokens->claims))
+        buffer_reset(&tokens->claims);
 }
 
 void tokens_accepted(struct tokens *tokens, unsigned serial)
@@ -104,6 +122,7 @@ static void tell(struct tokens *tokens, const struct failure *failure)
 
     tokens->is_refreshing = false;
     tokens->sent = secret_free(tokens->sent);
+    tokens->challenge = secret_free(tokens->challenge);
     while ((task = TAILQ_FIRST(&tokens->waiting)) && task->round == round) {
         tokens_forget(tokens, task);
         task->on_token(task, failure);
@@ -111,29 +130,16 @@ static void tell(struct tokens *tokens, const struct failure *failure)
 }
 
 /* The old token is better than none. */
-static void fail(struct tokens *tokens, const struct failure *failure)
-{
-    if (tokens->value && now(tokens) < tokens->expires_at) {
-        tokens->refresh_at = now(tokens) + REFRESH_AGAIN_MS;
-        tell(tokens, NULL);
-    } else {
-        tell(tokens, failure);
-    }
-}
-
-/* Of the issuer's doing, so that asking at once again would be of no use. */
-static void fail_and_pause(struct tokens *tokens, const struct failure *failure)
-{
-    tokens->failure = *failure;
-    keep_silent(tokens, ++tokens->faults, failure->retry_after_ms);
-    fail(tokens, failure);
-}
-
 static void on_time_to_fail(uv_timer_t *timer)
 {
     struct tokens *tokens = timer->data;
 
-    fail(tokens, &tokens->failure);
+    if (tokens->value && now(tokens) < tokens->expires_at) {
+        tokens->refresh_at = now(tokens) + REFRESH_AGAIN_MS;
+        tell(tokens, NULL);
+    } else {
+        tell(tokens, &tokens->failure);
+    }
 }
 
 /* Not now: the one who waits may be in its starting function. */
@@ -142,112 +148,28 @@ static void fail_soon(struct tokens *tokens)
     uv_timer_start(&tokens->timer, on_time_to_fail, 1, 0);
 }
 
-static void take(struct tokens *tokens, const struct wire_token *token, uint64_t asked_at)
+void tokens_fail(struct tokens *tokens, const struct failure *failure, bool is_fault)
+{
+    tokens->failure = *failure;
+    if (is_fault)
+        keep_silent(tokens, ++tokens->faults, failure->retry_after_ms);
+    if (!failure_is_temporary(failure->kind))
+        buffer_reset(&tokens->claims);
+    fail_soon(tokens);
+}
+
+void tokens_take(struct tokens *tokens, const struct wire_token *token)
 {
     secret_free(tokens->value);
     tokens->value = token->value;
     tokens->serial++;
     tokens->faults = 0;
-    tokens->refresh_at = asked_at + token->refresh_ms;
-    tokens->expires_at = asked_at + token->lifetime_ms;
+    tokens->refresh_at = tokens->asked_at + token->refresh_ms;
+    tokens->expires_at = tokens->asked_at + token->lifetime_ms;
     if (now(tokens) >= tokens->refresh_at) /* a slow answer to a short life: use it at least once */
         tokens->refresh_at = now(tokens) + 1;
+    buffer_reset(&tokens->claims);
     tell(tokens, NULL);
-}
-
-/* ---- one try --------------------------------------------------------------------------------- */
-
-static void on_time_to_try(uv_timer_t *timer)
-{
-    start_try(timer->data);
-}
-
-/* IMDS answers 404 and 410 while it is being set up or updated. */
-static bool tries_again(struct tokens *tokens, int status)
-{
-    static const struct backoff backoff = {.base_ms = 800, .cap_ms = 8000};
-    uint32_t pause_ms;
-
-    if (!credential_is_imds(&tokens->client->credential) || (status != 404 && status != 410) ||
-        tokens->tries >= IMDS_TRIES)
-        return false;
-    pause_ms = backoff_pause_ms(&backoff, tokens->tries, 200, 200, jitter_random());
-    if (now(tokens) + pause_ms >= tokens->ends_at)
-        return false;
-    uv_timer_start(&tokens->timer, on_time_to_try, pause_ms, 0);
-    return true;
-}
-
-static void on_answer(const struct http_answer *answer, const struct failure *failure,
-                      void *context)
-{
-    struct tokens *tokens = context;
-    struct wire_token token;
-    struct failure why;
-
-    tokens->exchange = NULL;
-    if (!tokens->is_refreshing) { /* closing */
-        client_settle(tokens->client);
-        return;
-    }
-    if (failure) {
-        why = *failure;
-        failure_prefix(&why, "no token");
-        fail_and_pause(tokens, &why);
-    } else if (answer->status != 200) {
-        if (tries_again(tokens, answer->status))
-            return;
-        wire_token_failure(answer->status, answer->body, tokens->sent, &why);
-        why.retry_after_ms = http_answer_retry_after_ms(answer);
-        failure_prefix(&why, "%s", tokens->client->credential.authority);
-        fail_and_pause(tokens, &why);
-    } else if (!wire_token(answer->body, client_wall_clock(), &token, &why)) {
-        failure_prefix(&why, "%s", tokens->client->credential.authority);
-        fail_and_pause(tokens, &why);
-    } else {
-        take(tokens, &token, now(tokens) - answer->elapsed_ms);
-    }
-}
-
-static void send_request(struct tokens *tokens, const struct token_request *token_request)
-{
-    const struct http_header imds[] = {{"Metadata", TEXT("true"), NULL},
-                                       {"Accept", TEXT("application/json"), NULL}};
-    const struct http_header form[] = {
-        {"Content-Type", TEXT("application/x-www-form-urlencoded"), NULL},
-        {"Accept", TEXT("application/json"), NULL}};
-    struct http_request request = {
-        .method = token_request->is_form ? "POST" : "GET",
-        .target = token_request->target.start,
-        .headers = token_request->is_imds ? imds : form,
-        .header_count = 2,
-        .body = token_request->is_form ? buffer_text(&token_request->body) : (struct text){0},
-        .deadline_ms =
-            tokens->ends_at > now(tokens) ? (uint32_t)(tokens->ends_at - now(tokens)) : 1,
-        .retry = HTTP_RETRY_SAFE,
-    };
-
-    tokens->exchange = http_send(tokens->client->issuer, &request, on_answer, tokens);
-    if (tokens->exchange)
-        return;
-    failure_out_of_memory(&tokens->failure);
-    fail_soon(tokens);
-}
-
-static void start_try(struct tokens *tokens)
-{
-    struct token_request request;
-
-    tokens->tries++;
-    tokens->sent = secret_free(tokens->sent);
-    if (!credential_request(&tokens->client->credential, &request, &tokens->failure)) {
-        fail_soon(tokens);
-        return;
-    }
-    tokens->sent = request.sent;
-    request.sent = NULL;
-    send_request(tokens, &request);
-    token_request_clear(&request);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -266,9 +188,8 @@ void tokens_wait(struct tokens *tokens, struct azure_task *task,
         fail_soon(tokens);
         return;
     }
-    tokens->tries = 0;
     tokens->ends_at = now(tokens) + tokens->client->timeout_ms;
-    start_try(tokens);
+    token_try_begin(tokens);
 }
 
 void tokens_forget(struct tokens *tokens, struct azure_task *task)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The answers that are not errors: tokens, keys, the state of an operation, and the addresses Azure
+/* The answers that are not errors: keys, the state of an operation, and the addresses Azure
  * asks us to visit. */
 #include "azureclient/wire.h"
 
@@ -8,80 +8,7 @@
 
 #include <string.h>
 
-#define TOKEN_LIMIT      ((size_t)64 << 10)
-#define KEY_LIMIT        ((size_t)4 << 10)
-#define LIFETIME_LIMIT_S (30ull * 24 * 3600)
-
-/* ---- tokens ---------------------------------------------------------------------------------- */
-
-/* A count of seconds as a number or a numeric string; a fraction is dropped. False when absent. */
-static bool seconds_at(const json_t *json, const char *name, uint64_t *ret)
-{
-    const json_t *value = json_at(json, name);
-
-    if (json_is_integer(value) && json_integer_value(value) >= 0) {
-        *ret = (uint64_t)json_integer_value(value);
-        return true;
-    }
-    if (json_is_real(value) && json_real_value(value) >= 0 && json_real_value(value) < 1e12) {
-        *ret = (uint64_t)json_real_value(value);
-        return true;
-    }
-    return json_is_string(value) && text_parse_u64(json_text_at(json, name), (uint64_t)1e12, ret);
-}
-
-static bool lifetime_of(const json_t *json, int64_t now_at, uint64_t *ret_s, struct failure *why)
-{
-    uint64_t expires_on, now_s = now_at > 0 ? (uint64_t)now_at / 1000 : 0;
-
-    if (!seconds_at(json, "expires_in", ret_s)) {
-        if (!seconds_at(json, "expires_on", &expires_on))
-            return failure_set(why, FAILURE_PROTOCOL,
-                               "the token answer does not say when the token expires");
-        *ret_s = expires_on > now_s ? expires_on - now_s : 0;
-    }
-    if (!*ret_s)
-        return failure_set(why, FAILURE_PROTOCOL, "the token it gave has already expired");
-    if (*ret_s > LIFETIME_LIMIT_S)
-        *ret_s = LIFETIME_LIMIT_S;
-    return true;
-}
-
-/* Five minutes before the end as Microsoft's libraries do, or when Entra asks for it; for a short
- * life that would leave little or nothing, so there after 80 % of it. */
-static uint64_t refresh_after(const json_t *json, uint64_t lifetime_s)
-{
-    uint64_t after_s = lifetime_s < 600 ? lifetime_s * 4 / 5 : lifetime_s - 300, asked_s;
-
-    if (seconds_at(json, "refresh_in", &asked_s) && asked_s && asked_s < after_s)
-        after_s = asked_s;
-    return after_s * 1000;
-}
-
-bool wire_token(struct text body, int64_t now_at, struct wire_token *ret, struct failure *why)
-{
-    cleanup_with(json_clean) json_t *json = json_read_object(body, why);
-    struct text value;
-    uint64_t lifetime_s;
-
-    if (!json) {
-        failure_prefix(why, "the token answer");
-        return false;
-    }
-    value = json_text_at(json, "access_token");
-    if (!value.size)
-        return failure_set(why, FAILURE_PROTOCOL, "the token answer holds no access_token");
-    if (value.size > TOKEN_LIMIT || !text_is_printable(value) || text_contains_byte(value, ' '))
-        return failure_set(why, FAILURE_PROTOCOL, "the access_token it gave is not a token");
-    if (!lifetime_of(json, now_at, &lifetime_s, why))
-        return false;
-    ret->value = secret_new(value);
-    if (!ret->value)
-        return failure_out_of_memory(why);
-    ret->lifetime_ms = lifetime_s * 1000;
-    ret->refresh_ms = refresh_after(json, lifetime_s);
-    return true;
-}
+#define KEY_LIMIT ((size_t)4 << 10)
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 

@@ -15,10 +15,21 @@ struct wire_token {
     uint64_t lifetime_ms; /* from when it was asked for */
     uint64_t refresh_ms;  /* when to get the next one: always before the end of its life */
 };
-/* Entra's and IMDS's answer: expires_in (or expires_on, read against `now_at`) and refresh_in may
- * be numbers or numeric strings. */
+/* The answer of Entra or of a managed identity: expires_in (or expires_on, read against `now_at`)
+ * and refresh_in may be numbers or numeric strings, expires_on also an RFC 3339 date. */
 must_use bool wire_token(struct text body, int64_t now_at, struct wire_token *ret,
                          struct failure *why);
+/* The Azure CLI's: accessToken, with expires_on in seconds since 1970, or expiresOn as a date
+ * without a zone, which is read as UTC (the CLI is run so). */
+must_use bool wire_cli_token(struct text output, int64_t now_at, struct wire_token *ret,
+                             struct failure *why);
+/* The instant a JSON web token names in `exp`, without verifying anything; 0 when it is none, or
+ * names none. */
+int64_t wire_expiry(struct text token);
+/* Of a WWW-Authenticate header: the claims of a continuous access evaluation challenge, joined with
+ * the capability to be challenged so ("cp1"), as JSON. False, and `out` as it was, for any other
+ * header. */
+bool wire_claims(struct text header, struct buffer *out);
 /* A refused token request: AADSTS codes become advice. `secret` (may be NULL) is what was sent. */
 void wire_token_failure(int status, struct text body, const struct secret *secret,
                         struct failure *why);
