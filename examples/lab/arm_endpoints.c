@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAGE_DEFAULT 50
+#define PAGE_DEFAULT      50
+#define OPERATION_FAILURE "The regeneration of the key failed: the lab was told so."
 #define SEGMENTS_OF_LIST                                                                           \
     9 /* subscriptions/S/resourceGroups/G/providers/P/workspaces/W/onlineEndpoints */
 
@@ -25,7 +26,7 @@ static json_t *endpoint_json(const struct lab *lab, const struct endpoint *endpo
     char *uri = scoring_uri(lab, endpoint);
     json_t *json = json_pack(
         "{s:s, s:s, s:s, s:s, s:{}, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s, s:s}, "
-        "s:{s:s, s:s, s:{s:s, s:s}, s:s?, s:n, s:s, s:{s:i}, s:{}, s:s}}",
+        "s:{s:s, s:s, s:{s:s, s:s}, s:s?, s:n, s:s, s:{s:i}, s:s}}",
         "id", endpoint->id, "name", endpoint->name, "type",
         LAB_PROVIDER "/workspaces/onlineEndpoints", "location", LAB_LOCATION, "tags", "kind",
         "Managed", "identity", "type", "SystemAssigned", "principalId", LAB_OBJECT_ID, "tenantId",
@@ -35,7 +36,7 @@ static json_t *endpoint_json(const struct lab *lab, const struct endpoint *endpo
         "authMode", "Key", "description", "A model of the lab", "properties",
         "azureml.onlineendpointid", endpoint->id, "createdBy", "ana@example.org", "scoringUri", uri,
         "swaggerUri", "provisioningState", endpoint->pending ? "Updating" : "Succeeded", "traffic",
-        "blue", 100, "mirrorTraffic", "publicNetworkAccess", "Enabled");
+        "blue", 100, "publicNetworkAccess", "Enabled");
 
     free(uri);
     return json;
@@ -99,6 +100,13 @@ static void reply_accepted(struct exchange *exchange, const struct change *chang
     arm_reply(exchange, 202, headers, 3, NULL);
 }
 
+static enum change_fate fate_of(enum fault_kind kind)
+{
+    if (kind == FAULT_OPERATION_FAILED)
+        return CHANGE_FAILS;
+    return kind == FAULT_OPERATION_HANGS ? CHANGE_HANGS : CHANGE_SUCCEEDS;
+}
+
 static void regenerate(struct exchange *exchange, struct endpoint *endpoint, const char *version)
 {
     struct lab *lab = exchange->lab;
@@ -122,6 +130,7 @@ static void regenerate(struct exchange *exchange, struct endpoint *endpoint, con
         arm_error(exchange, 500, "ServiceError", "out of memory");
     } else {
         endpoint->pending = change;
+        change->fate = fate_of(exchange_operation_fault(exchange));
         snprintf(change->caller, sizeof(change->caller), "%s", LAB_OBJECT_ID);
         snprintf(change->client_request_id, sizeof(change->client_request_id), "%.*s",
                  TEXT_ARG(server_header(exchange->request, "x-ms-client-request-id")));
@@ -145,6 +154,8 @@ void arm_operation_handle(struct exchange *exchange, const struct segments *segm
     const struct change *change = world_change(&exchange->lab->world, segments->part[7]);
     const struct server_header wait = {TEXT("Retry-After"), TEXT("1")};
     char start[TIMESTAMP_SIZE], end[TIMESTAMP_SIZE];
+    const char *word = "InProgress";
+    bool is_over;
     json_t *json;
 
     if (!exchange_method_is(exchange, "GET")) {
@@ -155,17 +166,25 @@ void arm_operation_handle(struct exchange *exchange, const struct segments *segm
     } else if (segment_is(segments, 6, "mfeOperationResults")) {
         if (change->is_applied)
             arm_reply(exchange, 200, NULL, 0, NULL);
+        else if (change->has_failed)
+            arm_error(exchange, 500, "InternalServerError", OPERATION_FAILURE);
         else
             reply_accepted(exchange, change, version);
     } else {
         timestamp_at(change->started_at, start);
         timestamp_at(change->due_at, end);
-        json = json_pack("{s:s, s:s, s:s, s:f}", "name", change->id, "status",
-                         change->is_applied ? "Succeeded" : "InProgress", "startTime", start,
-                         "percentComplete", change->is_applied ? 100.0 : 50.0);
-        if (json && change->is_applied)
+        is_over = change->is_applied || change->has_failed;
+        if (is_over)
+            word = change->has_failed ? "Failed" : "Succeeded";
+        json = json_pack("{s:s, s:s, s:s, s:f}", "name", change->id, "status", word, "startTime",
+                         start, "percentComplete", is_over ? 100.0 : 50.0);
+        if (json && is_over)
             json_object_set_new(json, "endTime", json_string(end));
-        arm_reply(exchange, 200, &wait, change->is_applied ? 0 : 1, json);
+        if (json && change->has_failed)
+            json_object_set_new(json, "error",
+                                json_pack("{s:s, s:s}", "code", "InternalServerError", "message",
+                                          OPERATION_FAILURE));
+        arm_reply(exchange, 200, &wait, is_over ? 0 : 1, json);
     }
 }
 

@@ -65,7 +65,9 @@ DOCUMENTED = [
     ("entra", "GET", r"/[^/]+/v2\.0/\.well-known/openid-configuration", "discovery: OpenID Connect", {200: {
         "type": "object", "required": ["token_endpoint", "authorization_endpoint", "issuer", "jwks_uri"],
         "properties": {name: URL for name in ("token_endpoint", "authorization_endpoint", "issuer", "jwks_uri")}}}),
-    ("entra", "GET", r"/[^/]+/discovery/v2\.0/keys", "the signing keys: RFC 7517", {200: {
+    ("entra", "GET", r"/federation/\.well-known/openid-configuration", "discovery of the lab's own cluster: OpenID Connect",
+     {200: {"type": "object", "required": ["issuer", "jwks_uri"], "properties": {"issuer": URL, "jwks_uri": URL}}}),
+    ("entra", "GET", r"/([^/]+/discovery/v2\.0|federation)/keys", "the signing keys: RFC 7517", {200: {
         "type": "object", "required": ["keys"], "properties": {"keys": {"type": "array", "minItems": 1, "items": {
             "type": "object", "required": ["kty", "kid", "n", "e"]}}}}}),
     ("imds", "GET", r"/metadata/identity/oauth2/token/?", "a managed identity's token: the IMDS pages",

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts a lab and runs the tests of Microsoft's JavaScript SDK against it: run_sdk.py LAB.
+"""Starts a lab and runs one file of tests of Microsoft's JavaScript SDK against it: run_sdk.py LAB NAME.
 
 Without Node or its packages ("npm ci" in this folder) there is nothing to run: skipped, or failed where
 KEYDRIFT_REQUIRE_SERVERS=1 says that they must be there.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -21,6 +22,11 @@ def missing(why):
     return 0
 
 
+def packages():
+    with open(os.path.join(HERE, "package.json"), encoding="utf-8") as file:
+        return json.load(file)["dependencies"]
+
+
 def environment_for(directory):
     # Nothing of the caller's Azure, proxy or Node settings may reach the SDK.
     env = {name: value for name, value in os.environ.items()
@@ -36,7 +42,7 @@ def main():
     node = shutil.which("node")
     if not node:
         return missing("node is not installed")
-    if not os.path.isdir(os.path.join(HERE, "node_modules", "@azure", "arm-machinelearning")):
+    if not all(os.path.isdir(os.path.join(HERE, "node_modules", name)) for name in packages()):
         return missing("the SDK is not installed: npm ci in tests/integration/sdk")
     directory = tempfile.mkdtemp(prefix="kdsdk-")
     lab = subprocess.Popen([sys.argv[1], "--dir", directory, "--endpoints", "60"], stdout=subprocess.PIPE, text=True)
@@ -44,7 +50,7 @@ def main():
         if lab.stdout.readline() != "lab ready\n":
             print("Bail out! the lab did not start")
             return 1
-        return subprocess.run([node, "--test-reporter=tap", os.path.join(HERE, "sdk.test.mjs")],
+        return subprocess.run([node, "--test-reporter=tap", os.path.join(HERE, sys.argv[2] + ".test.mjs")],
                               env=environment_for(directory), check=False).returncode
     finally:
         lab.terminate()
