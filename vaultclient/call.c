@@ -5,8 +5,10 @@
 #include "vaultclient/internal.h"
 
 #include "base/memory.h"
+#include "base/moment.h"
 
 #include <string.h>
+#include <time.h>
 
 static void on_cancel(struct operation *operation)
 {
@@ -21,7 +23,14 @@ static void on_cancel(struct operation *operation)
         vault_mount_cancel(&call->wait);
 }
 
-static struct text keep(char **memory, struct text text)
+uint32_t vault_read_back_pause_ms(unsigned n)
+{
+    static const uint32_t pauses_ms[READ_BACKS] = {50, 300, 1000};
+
+    return pauses_ms[n < READ_BACKS ? n : READ_BACKS - 1];
+}
+
+struct text vault_keep_text(char **memory, struct text text)
 {
     struct text kept = {*memory, text.size};
 
@@ -48,9 +57,9 @@ void *vault_call_new(struct vault_client *client, size_t size, struct vault_key 
     client->calls++;
     call->lane = lane;
     call->deadline = vault_now_ms() + client->timeout_ms;
-    call->key.mount = keep(&names, key.mount);
-    call->key.path = keep(&names, key.path);
-    call->field = keep(&names, field);
+    call->key.mount = vault_keep_text(&names, key.mount);
+    call->key.path = vault_keep_text(&names, key.path);
+    call->field = vault_keep_text(&names, field);
     return call;
 }
 
@@ -176,6 +185,17 @@ void vault_call_send(struct call *call, struct request_plan plan, struct buffer 
         vault_later_set(&call->client->laters, &call->wait.later, 0, on_unusable);
     else
         vault_call_end(call, &call->failure);
+}
+
+int64_t vault_answer_time(const struct http_answer *answer)
+{
+    int64_t now;
+    struct timespec clock;
+
+    if (instant_parse_http(http_answer_header(answer, "Date"), &now))
+        return now + 999;
+    clock_gettime(CLOCK_REALTIME, &clock);
+    return (int64_t)clock.tv_sec * 1000 + clock.tv_nsec / 1000000;
 }
 
 void vault_call_refuse(struct call *call, const struct http_answer *answer, struct failure *why)

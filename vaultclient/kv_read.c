@@ -2,13 +2,6 @@
 /* Reading: metadata, one field of one version, and the rights on a key. */
 #include "vaultclient/internal.h"
 
-#include "base/moment.h"
-
-#include <time.h>
-
-/* A secret is about 1 MB at most; `<` and its like travel as six bytes. */
-#define DATA_LIMIT ((size_t)8 << 20)
-
 /* ---- metadata -------------------------------------------------------------------------------- */
 
 struct metadata_call {
@@ -25,32 +18,18 @@ static void end_metadata(struct call *call, const struct failure *failure)
     metadata->done(failure ? NULL : &metadata->version, failure, metadata->context);
 }
 
-/* The server's clock, which decided about deletions, at the end of the second it names; ours when
- * it does not tell. */
-static int64_t time_of(const struct http_answer *answer)
-{
-    int64_t now;
-    struct timespec clock;
-
-    if (instant_parse_http(http_answer_header(answer, "Date"), &now))
-        return now + 999;
-    clock_gettime(CLOCK_REALTIME, &clock);
-    return (int64_t)clock.tv_sec * 1000 + clock.tv_nsec / 1000000;
-}
-
 static void on_metadata(const struct http_answer *answer, const struct failure *failure,
                         void *context)
 {
     struct metadata_call *metadata = context;
     struct failure why;
 
-    metadata->call.request = NULL;
     if (failure) {
         vault_call_end(&metadata->call, failure);
         return;
     }
-    if (!vault_wire_metadata(answer->status, answer->body, time_of(answer), &metadata->version,
-                             &why)) {
+    if (!vault_wire_metadata(answer->status, answer->body, vault_answer_time(answer),
+                             &metadata->version, &why)) {
         vault_call_refuse(&metadata->call, answer, &why);
         return;
     }
@@ -126,7 +105,6 @@ static void on_field(const struct http_answer *answer, const struct failure *fai
     struct field_call *field = context;
     struct failure why;
 
-    field->call.request = NULL;
     if (failure) {
         vault_call_end(&field->call, failure);
         return;
@@ -191,7 +169,6 @@ static void on_rights(const struct http_answer *answer, const struct failure *fa
     struct call *call = &rights->call;
     struct failure why;
 
-    call->request = NULL;
     if (failure) {
         vault_call_end(call, failure);
         return;

@@ -5,7 +5,6 @@
  * settled by reading back. */
 #include "vaultclient/internal.h"
 
-#define DATA_LIMIT ((size_t)8 << 20)
 #define BODY_LIMIT (DATA_LIMIT + 4 * SECRET_LIMIT)
 
 struct write_call {
@@ -13,6 +12,8 @@ struct write_call {
     struct secret *value;
     uint32_t expected;
     int64_t expected_created_at, expected_created_ns;
+    enum vault_write_way way;
+    bool is_patch; /* what was decided */
     unsigned reads_back;
     struct failure lost; /* why the outcome of the write is not known */
     struct vault_version version;
@@ -29,9 +30,6 @@ static void end_write(struct call *call, const struct failure *failure)
 }
 
 /* ---- reading back ---------------------------------------------------------------------------- */
-
-/* A standby may lag behind by a fraction of a second. */
-static const uint32_t read_back_pauses_ms[] = {50, 300, 1000};
 
 static void read_back(struct write_call *write);
 
@@ -75,15 +73,13 @@ static void on_read_back(const struct http_answer *answer, const struct failure 
     struct wire_secret secret;
     struct failure why;
 
-    write->call.request = NULL;
     if (failure && failure->kind == FAILURE_CANCELED)
         vault_call_end(&write->call, failure);
     else if (failure)
         give_up(write, failure->text);
     else if (vault_wire_data(answer->status, answer->body, write->expected + 1, &secret, &why))
         settle(write, &secret);
-    else if (why.kind == FAILURE_NOT_FOUND &&
-             write->reads_back < sizeof read_back_pauses_ms / sizeof *read_back_pauses_ms)
+    else if (why.kind == FAILURE_NOT_FOUND && write->reads_back < READ_BACKS)
         read_back(write);
     else
         give_up(write, why.text);
@@ -98,12 +94,13 @@ static void read_back(struct write_call *write)
     /* The time for the write may be over, the question what became of it is not. */
     if (write->reads_back == 0 && call->deadline < vault_now_ms() + 10000)
         call->deadline = vault_now_ms() + 10000;
-    vault_call_send(call,
-                    (struct request_plan){.method = "GET",
-                                          .retry = HTTP_RETRY_SAFE,
-                                          .max_answer = DATA_LIMIT,
-                                          .pause_ms = read_back_pauses_ms[write->reads_back++]},
-                    &target, NULL, on_read_back);
+    vault_call_send(
+        call,
+        (struct request_plan){.method = "GET",
+                              .retry = HTTP_RETRY_SAFE,
+                              .max_answer = DATA_LIMIT,
+                              .pause_ms = vault_read_back_pause_ms(write->reads_back++)},
+        &target, NULL, on_read_back);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -115,7 +112,6 @@ static void on_written(const struct http_answer *answer, const struct failure *f
     struct call *call = &write->call;
     struct failure why;
 
-    call->request = NULL;
     if (failure && (failure->kind == FAILURE_AMBIGUOUS || failure->kind == FAILURE_PROTOCOL ||
                     failure->kind == FAILURE_TOO_LARGE)) {
         write->lost = *failure;
@@ -131,6 +127,11 @@ static void on_written(const struct http_answer *answer, const struct failure *f
         read_back(write);
         return;
     }
+    if (write->is_patch && answer->status == 404 && !answer->body.size) {
+        failure_set(&why, FAILURE_CONFLICT, "the secret was removed after it was read");
+        vault_call_refuse(call, NULL, &why);
+        return;
+    }
     if (!vault_wire_written(answer->status, answer->body, write->expected, write->value,
                             &write->version, &why)) {
         write->lost = why;
@@ -143,11 +144,21 @@ static void on_written(const struct http_answer *answer, const struct failure *f
     vault_call_end(call, NULL);
 }
 
+/* A patch carries the one field only. */
 static void send_write(struct write_call *write, struct text fields)
 {
+    struct request_plan plan = {
+        .method = write->is_patch ? "PATCH" : "POST",
+        .content_type = write->is_patch ? "application/merge-patch+json" : NULL,
+        .retry = HTTP_RETRY_UNSENT,
+        .hidden = write->value,
+    };
     struct call *call = &write->call;
     struct buffer target = {.limit = 16384}, body = {.limit = BODY_LIMIT};
     struct failure why;
+
+    if (write->is_patch)
+        fields = TEXT("{}");
 
     if (!vault_wire_write_body(write->expected, fields, call->field, secret_reveal(write->value),
                                &body)) {
@@ -157,10 +168,7 @@ static void send_write(struct write_call *write, struct text fields)
         return;
     }
     vault_wire_target(&target, call->key, "data", 0);
-    vault_call_send(
-        call,
-        (struct request_plan){.method = "POST", .retry = HTTP_RETRY_UNSENT, .hidden = write->value},
-        &target, &body, on_written);
+    vault_call_send(call, plan, &target, &body, on_written);
 }
 
 /* ---- the neighbours -------------------------------------------------------------------------- */
@@ -179,7 +187,6 @@ static void on_neighbours(const struct http_answer *answer, const struct failure
     struct wire_secret secret;
     struct failure why;
 
-    call->request = NULL;
     if (failure) {
         vault_call_end(call, failure);
         return;
@@ -201,13 +208,68 @@ static void on_neighbours(const struct http_answer *answer, const struct failure
         vault_call_refuse(call, answer, &why);
         return;
     }
+    if (!vault_wire_field_takes_text(secret.fields, call->field, &why)) {
+        vault_call_refuse(call, NULL, &why);
+        return;
+    }
+    if (write->is_patch && text_is(secret.fields, "null")) {
+        if (write->way == VAULT_WRITE_PATCH) {
+            failure_set(&why, FAILURE_INVALID,
+                        "the secret is null, which no merge patch can change: nothing was written");
+            vault_call_refuse(call, NULL, &why);
+            return;
+        }
+        write->is_patch = false;
+    }
     send_write(write, secret.fields);
+}
+
+static void ask_neighbours(struct write_call *write)
+{
+    struct call *call = &write->call;
+    struct buffer target = {.limit = 16384};
+
+    vault_wire_target(&target, call->key, "data", write->expected);
+    vault_call_send(
+        call,
+        (struct request_plan){.method = "GET", .retry = HTTP_RETRY_SAFE, .max_answer = DATA_LIMIT},
+        &target, NULL, on_neighbours);
+}
+
+/* ---- the way --------------------------------------------------------------------------------- */
+
+static void on_capabilities(const struct http_answer *answer, const struct failure *failure,
+                            void *context)
+{
+    struct write_call *write = context;
+    struct vault_rights rights;
+    struct failure why;
+
+    /* A token that may not even ask is one that may not patch. */
+    if (failure && failure->kind != FAILURE_DENIED) {
+        vault_call_end(&write->call, failure);
+        return;
+    }
+    write->is_patch =
+        answer && answer->status == 200 &&
+        vault_wire_rights(answer->body, write->call.key, write->call.kv, &rights, &why) &&
+        rights.may_patch;
+    ask_neighbours(write);
+}
+
+static void ask_capabilities(struct write_call *write)
+{
+    struct buffer target = {.limit = 256}, body = {.limit = 32768};
+
+    buffer_append_string(&target, "/v1/sys/capabilities-self");
+    vault_wire_rights_body(write->call.key, write->call.kv, &body);
+    vault_call_send(&write->call, (struct request_plan){.method = "POST", .retry = HTTP_RETRY_SAFE},
+                    &target, &body, on_capabilities);
 }
 
 static void begin_write(struct call *call)
 {
     struct write_call *write = (struct write_call *)call;
-    struct buffer target = {.limit = 16384};
     struct failure why;
 
     if (call->kv != 2) {
@@ -222,11 +284,11 @@ static void begin_write(struct call *call)
         send_write(write, TEXT("{}"));
         return;
     }
-    vault_wire_target(&target, call->key, "data", write->expected);
-    vault_call_send(
-        call,
-        (struct request_plan){.method = "GET", .retry = HTTP_RETRY_SAFE, .max_answer = DATA_LIMIT},
-        &target, NULL, on_neighbours);
+    write->is_patch = write->way == VAULT_WRITE_PATCH;
+    if (write->way == VAULT_WRITE_EITHER)
+        ask_capabilities(write);
+    else
+        ask_neighbours(write);
 }
 
 struct operation *vault_write_field(struct vault_client *client, const struct vault_write *asked,
@@ -242,6 +304,7 @@ struct operation *vault_write_field(struct vault_client *client, const struct va
     write->call.go = begin_write;
     write->call.end = end_write;
     write->value = asked->value ? secret_copy(asked->value) : NULL;
+    write->way = asked->way;
     write->expected = asked->expected;
     write->expected_created_at = asked->expected_created_at;
     write->expected_created_ns = asked->expected_created_ns;

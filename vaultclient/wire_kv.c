@@ -132,35 +132,46 @@ static bool explain_gone(struct text metadata, struct failure *why)
                        TEXT_ARG(when));
 }
 
-/* Whatever is no data: the ways in which it can be absent, and other errors. */
 static bool explain_no_data(int status, struct text body, struct failure *why)
 {
+    vault_wire_explain_absence(status, body, why);
+    return false;
+}
+
+void vault_wire_explain_absence(int status, struct text body, struct failure *why)
+{
     struct text data;
-    bool ok;
 
     if (status == 404 && vault_splice_check(body, NULL)) {
         data = member(body, "data");
         if (is_object(data) && is_object(member(data, "metadata"))) {
-            ok = explain_gone(member(data, "metadata"), why);
+            explain_gone(member(data, "metadata"), why);
             why->http_status = status;
-            return ok;
+            return;
         }
-        if (!text_is(member(body, "warnings"), "null"))
-            return failure_set(why, FAILURE_PROTOCOL, "404 with warnings: " WRONG_ENGINE);
+        if (!text_is(member(body, "warnings"), "null")) {
+            failure_set(why, FAILURE_PROTOCOL, "404 with warnings: " WRONG_ENGINE);
+            return;
+        }
         if (text_is(member(body, "errors"), "[]")) {
             failure_set(why, FAILURE_NOT_FOUND, "404 no such secret or version");
             why->http_status = status;
-            return false;
+            return;
         }
     }
     vault_wire_explain(status, body, 0, NULL, why);
-    return false;
 }
 
 /* ---- metadata -------------------------------------------------------------------------------- */
 
 bool vault_wire_metadata(int status, struct text body, int64_t now, struct vault_version *ret,
                          struct failure *why)
+{
+    return vault_wire_metadata_of(status, body, 0, now, ret, why);
+}
+
+bool vault_wire_metadata_of(int status, struct text body, uint32_t asked, int64_t now,
+                            struct vault_version *ret, struct failure *why)
 {
     json_t *answer cleanup_with(json_clean) = NULL;
     struct vault_version version = {.kv = 2};
@@ -179,8 +190,13 @@ bool vault_wire_metadata(int status, struct text body, int64_t now, struct vault
         !need_time(answer, "data.created_time", &version.key_created_at, &version.key_created_ns,
                    why))
         return false;
+    version.version = asked ? asked : version.version;
     snprintf(number, sizeof number, "%u", version.version);
     current = json_object_get(json_at(answer, "data.versions"), number);
+    if (!current && asked)
+        return failure_set(why, FAILURE_NOT_FOUND,
+                           "the secret has no version %s, or no longer: only the newest are kept",
+                           number);
     if (!current)
         return failure_set(why, FAILURE_PROTOCOL,
                            "the answer does not describe its current version %s", number);
@@ -192,6 +208,24 @@ bool vault_wire_metadata(int status, struct text body, int64_t now, struct vault
             return false;
         version.is_deleted = deleted_at <= now;
     }
+    *ret = version;
+    return true;
+}
+
+bool vault_wire_key(int status, struct text body, int64_t now, struct vault_version *ret,
+                    struct failure *why)
+{
+    struct vault_version version = {.kv = 2};
+    json_t *answer cleanup_with(json_clean) = NULL;
+
+    if (vault_wire_metadata(status, body, now, ret, why))
+        return true;
+    /* A 200 that calls it missing is about its versions. */
+    if (status != 200 || why->kind != FAILURE_NOT_FOUND || !(answer = json_read_object(body, why)))
+        return false;
+    if (!need_time(answer, "data.created_time", &version.key_created_at, &version.key_created_ns,
+                   why))
+        return false;
     *ret = version;
     return true;
 }
@@ -271,6 +305,25 @@ bool vault_wire_field(struct text fields, struct text field, enum vault_field_st
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+bool vault_wire_field_takes_text(struct text fields, struct text field, struct failure *why)
+{
+    static const struct {
+        char first;
+        const char *name;
+    } kinds[] = {{'{', "an object"}, {'[', "a list"}, {'t', "true"}, {'f', "false"}, {'n', "null"}};
+    const char *found = "a number";
+    struct text raw;
+
+    if (!vault_splice_member(fields, field, &raw) || raw.start[0] == '"')
+        return true;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (raw.start[0] == kinds[i].first)
+            found = kinds[i].name;
+    return failure_set(why, FAILURE_INVALID,
+                       "the field \"%.*s\" holds %s, not a string: nothing was written",
+                       TEXT_ARG(field), found);
+}
+
 bool vault_wire_write_body(uint32_t expected, struct text fields, struct text field,
                            struct text value, struct buffer *out)
 {
@@ -297,6 +350,11 @@ bool vault_wire_written(int status, struct text body, uint32_t expected,
         return failure_set(why, FAILURE_PROTOCOL,
                            "answered 204 to a check-and-set write: this is no KV version 2 mount, "
                            "and what was sent may now stand in the secret unprotected");
+    /* A merge patch of a version that was deleted after it was read. */
+    if (status == 404 && vault_splice_check(body, NULL) && is_object(member(body, "data"))) {
+        explain_gone(member(body, "data"), why);
+        return false;
+    }
     if (status != 200) {
         vault_wire_explain(status, body, 0, hidden, why);
         return false;
@@ -392,6 +450,7 @@ bool vault_wire_rights(struct text body, struct vault_key key, int kv, struct va
     *ret = (struct vault_rights){.may_read_data = grants(data, "read"),
                                  .may_read_metadata = grants(metadata, "read"),
                                  .may_create = grants(data, "create"),
-                                 .may_update = grants(data, "update")};
+                                 .may_update = grants(data, "update"),
+                                 .may_patch = grants(data, "patch")};
     return true;
 }

@@ -16,6 +16,10 @@ struct vault_outcome {
     enum vault_field_state state;
     char value[256]; /* of the field, when PRESENT */
     struct vault_rights rights;
+    char names[512]; /* of a list or of notes ("a=1 b=2"), with blanks between */
+    size_t count;
+    bool has_more;
+    uint32_t metadata_version;
 };
 
 /* `path` of the mount "kv"; "kv1:path" of another. Each runs the loop until the operation has
@@ -30,6 +34,22 @@ struct vault_outcome vault_rights_of(uv_loop_t *loop, struct vault_client *clien
 struct vault_outcome vault_set_field(uv_loop_t *loop, struct vault_client *client, const char *path,
                                      const char *field, const char *value,
                                      const struct vault_version *after);
+
+/* The same in another way. */
+struct vault_outcome vault_set_field_by(uv_loop_t *loop, struct vault_client *client,
+                                        enum vault_write_way way, const char *path,
+                                        const char *field, const char *value,
+                                        const struct vault_version *after);
+/* `path` "kv:" is the mount itself. */
+struct vault_outcome vault_list_of(uv_loop_t *loop, struct vault_client *client, const char *path,
+                                   const char *after, uint32_t limit);
+/* `expected`: NULL for none. */
+struct vault_outcome vault_remove_of(uv_loop_t *loop, struct vault_client *client,
+                                     enum vault_removal_kind kind, const char *path,
+                                     uint32_t version, const struct vault_version *expected);
+struct vault_outcome vault_notes_of(uv_loop_t *loop, struct vault_client *client, const char *path);
+struct vault_outcome vault_set_note(uv_loop_t *loop, struct vault_client *client, const char *path,
+                                    const char *name, const char *value);
 
 /* For operations that a test starts itself: `context` is a struct vault_outcome. */
 void vault_on_metadata(const struct vault_version *version, const struct failure *failure,
