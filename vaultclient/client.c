@@ -94,10 +94,9 @@ struct vault_client *vault_client_open(struct http *http, const struct vault_set
     client->timeout_ms = settings->timeout_ms ? settings->timeout_ms : 30000;
     TAILQ_INIT(&client->requests);
     LIST_INIT(&client->mounts);
-    if (!vault_mounts_init(client, settings, why) ||
-        !copy_address(client, settings->address, why) ||
+    if (!copy_address(client, settings->address, why) ||
         !copy_namespace(client, settings->namespace_path, why) ||
-        !vault_account_init(&client->account, &settings->auth, why) ||
+        !vault_account_init(&client->account, settings, why) ||
         !open_upstream(client, settings, why)) {
         client_free(client);
         return NULL;
@@ -181,5 +180,6 @@ void vault_client_close(struct vault_client *client, uint32_t grace_ms,
     client->closed = closed;
     client->closed_context = context;
     vault_requests_cancel(client);
+    vault_login_cancel(client);
     vault_client_close_step(client);
 }

@@ -5,7 +5,7 @@
  *   request.c      one request: wait for a token, send, follow one redirect, ask about a 403
  *   token.c        the token's life: who waits for it, when it is renewed, when we may log in again
  *   account.c      what we log in with
- *   login.c        one log-in, whatever the method
+ *   login.c        one log-in, whatever the method (login.h, login_methods.c, login_wrapped.c)
  *   mount.c        which KV version a mount is, asked once for many
  *   call.c         what the public operations on a key share
  *   kv_*.c         secrets; transit.c, wrapping.c, capabilities.c, audit_hash.c: other engines
@@ -100,11 +100,12 @@ struct login;
 struct token {
     struct secret *value; /* NULL: none */
     unsigned generation;  /* counts values: a refusal of an older one says nothing about this one */
-    bool is_ours;         /* obtained by logging in, so revoked at the end */
-    bool is_renewable;
+    bool is_ours; /* obtained by logging in, so revoked at the end; batch tokens cannot be */
+    bool is_renewable, is_limited;
+    uint32_t uses_left; /* of a limited one */
     uint64_t born_at;    /* vault_now_ms() */
     uint64_t expires_at; /* vault_now_ms(); 0: never */
-    uint64_t first_lease_ms;
+    uint64_t longest_lease_ms;
     struct later chore; /* the next renewal or log-in */
     bool chore_is_login;
     unsigned renewal_faults; /* in a row, of the temporary kind */
@@ -114,6 +115,8 @@ struct token {
     unsigned faults;           /* log-ins in a row that failed otherwise */
     unsigned young_deaths;     /* tokens in a row that died soon after their log-in */
     unsigned doubted;          /* the generation that `lookup` asks about */
+    enum token_health verdict; /* the last answer to that, and when; 0: none for this token */
+    uint64_t judged_at;
     uint64_t not_before;       /* no log-in until then */
     struct failure failure;    /* of the last log-in */
     uint64_t looked_at;        /* when files were last looked at */
@@ -125,9 +128,13 @@ void vault_token_close(struct vault_client *client);
 enum token_answer { TOKEN_READY, TOKEN_SOON, TOKEN_REFUSED };
 /* REFUSED fills `why`; after SOON comes vault_requests_go_on(). */
 enum token_answer vault_token_need(struct vault_client *client, struct failure *why);
-/* The server refused the token of that generation: finds out whether it is still alive. False when
- * it is already replaced: just send again. True: vault_requests_judge() follows. */
-must_use bool vault_token_doubt(struct vault_client *client, unsigned generation,
+/* The token of that generation was shown to the server so many times. */
+void vault_token_spend(struct vault_client *client, unsigned generation, unsigned times);
+/* The server refused the token of that generation: finds out whether it is still alive, by one
+ * question for all who doubt; an answer of late stands, a long one when the refusal does not say
+ * that the token itself is bad. False when it is already replaced: just send again. True:
+ * vault_requests_judge() follows, or has run. */
+must_use bool vault_token_doubt(struct vault_client *client, unsigned generation, bool says_dead,
                                 uint64_t deadline);
 
 /* From login.c, exactly one of them after vault_login_start(). `token->value` changes hands. */
@@ -137,43 +144,49 @@ void vault_token_login_failed(struct vault_client *client, bool is_refusal,
 
 /* ---- account.c ------------------------------------------------------------------------------- */
 
-/* What the client logs in with: its own copies of `struct vault_auth`. */
+#define CREDENTIALS 6
+
+/* What the client logs in with: its own copies of `struct vault_auth`, in the order of the method's
+ * members (login.h). */
 struct credential {
     struct secret *value;
     char *file;
+    struct secret *kept;    /* what the file held before it was removed */
+    struct secret *refused; /* what the last refused log-in tried */
 };
 struct account {
-    enum vault_auth_method method;
+    const struct login_method *method;
     char *mount, *role_name;
-    struct credential token, role_id, secret_id;
-    bool is_wrapped;
+    struct credential credentials[CREDENTIALS];
+    struct vault_identity identity;
+    bool is_wrapped, is_removed;
     struct secret *unwrapped;       /* the secret id, once its wrapping was taken off */
     struct secret *wrapper;         /* the wrapping token that was used up for it, or in vain */
     struct failure wrapper_failure; /* why it was in vain; kind 0: it was not */
-    struct secret *refused_role_id, *refused_secret_id; /* what the last refused log-in tried */
 };
 
-must_use bool vault_account_init(struct account *account, const struct vault_auth *auth,
+must_use bool vault_account_init(struct account *account, const struct vault_settings *settings,
                                  struct failure *why);
 void vault_account_clear(struct account *account);
-/* The value, or what its file holds now, fit for a header; `what` names it. */
-must_use struct secret *vault_credential_read(const struct credential *credential, const char *what,
-                                              struct failure *why);
-bool vault_credential_is_set(const struct credential *credential);
+/* Whether a new token can be had: false when all we have is a token that was given to us. */
+bool vault_account_can_login(const struct account *account);
+/* The file of a given token, or NULL. */
+const char *vault_account_token_file(const struct account *account);
 /* Has a file with a credential changed since a log-in was refused? */
 bool vault_account_has_news(const struct account *account);
+
 /* ---- login.c --------------------------------------------------------------------------------- */
 
 /* False with `why` when it cannot even begin: nothing is called then. */
 must_use bool vault_login_start(struct vault_client *client, struct failure *why);
+/* Stops what vault_requests_cancel() does not reach. */
+void vault_login_cancel(struct vault_client *client);
 
 /* ---- mount.c --------------------------------------------------------------------------------- */
 
 struct mount {
     LIST_ENTRY(mount) link;
-    int kv;           /* 1, 2; 0: not known */
-    int configured;   /* the same, as the settings say */
-    bool may_not_ask; /* the server would not tell, so that the settings have to do */
+    int kv; /* 1, 2; 0: not known */
     struct request *asking;
     LIST_HEAD(, mount_wait) waits;
     struct vault_client *client;
@@ -190,9 +203,6 @@ struct mount_wait {
     void (*done)(struct mount_wait *wait, int kv, const struct failure *failure);
 };
 
-/* Takes over what the settings say. */
-must_use bool vault_mounts_init(struct vault_client *client, const struct vault_settings *settings,
-                                struct failure *why);
 /* What is known already: 1, 2, or 0. */
 int vault_mount_version(struct vault_client *client, struct text name);
 /* Tells later which KV version it is; asks anew when `is_fresh`, else only when it is not known
@@ -207,15 +217,6 @@ void vault_mount_forget(struct vault_client *client, struct text name);
 void vault_mounts_free(struct vault_client *client);
 
 /* ---- call.c ---------------------------------------------------------------------------------- */
-
-/* A secret is about 1 MB at most; `<` and its like travel as six bytes. */
-#define DATA_LIMIT ((size_t)8 << 20)
-/* How often a change is looked for that should show, and the pause before the n-th time, from 0: a
- * standby may lag behind by a fraction of a second. */
-#define READ_BACKS 3
-uint32_t vault_read_back_pause_ms(unsigned n);
-/* Copies `text` to `*memory` and moves that behind it. */
-struct text vault_keep_text(char **memory, struct text text);
 
 /* One public operation on a key: first the mount, then requests, one at a time. The first member of
  * the operation's own struct, which lies at the start of one allocation together with the names. */
@@ -249,16 +250,13 @@ must_use bool vault_call_start(struct call *call, bool is_fresh);
 /* Starts without that question, for a path that is no secret; it is checked all the same. */
 void vault_call_start_bare(struct call *call);
 /* Sends; ends the call when that is impossible or it was canceled meanwhile. Takes and clears
- * `target` and `body` (NULL: none). Deadline and lane are the call's, all else the plan's. An
- * answer that a control group holds back is a failure. */
+ * `target` and `body` (NULL: none). Deadline and lane are the call's, all else the plan's. An answer
+ * that a control group holds back is a failure. */
 void vault_call_send(struct call *call, struct request_plan plan, struct buffer *target,
                      struct buffer *body, request_done *done);
 /* Ends with what the wire functions made of `answer` (NULL: of none); puts server and path before
  * it. */
 void vault_call_refuse(struct call *call, const struct http_answer *answer, struct failure *why);
-/* The server's clock, which decided about deletions, at the end of the second it names; ours when
- * it does not tell. */
-int64_t vault_answer_time(const struct http_answer *answer);
 /* Tells and frees. `failure` NULL: success. */
 void vault_call_end(struct call *call, const struct failure *failure);
 

@@ -1,79 +1,107 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One log-in. A given token is looked up, for its lease; an AppRole gets a new one.
- *
- * A wrapped secret id is checked (who made it?), unwrapped exactly once, and the secret id kept in
- * locked memory for later log-ins. A wrapping token that did not give up its content, or whose
- * answer was lost, is never touched again: somebody else may have the secret id, and that is for
- * people to look into. */
-#include "vaultclient/internal.h"
+/* One log-in, the same for every method: read what it needs, ask for what must be fetched, show it
+ * to the server. A given token is only looked up, for its lease. */
+#include "vaultclient/login.h"
 
 #include "base/memory.h"
 
-#define BODY_LIMIT 262144
-
-struct login {
-    struct vault_client *client;
-    struct secret *role_id, *secret_id; /* TOKEN: the token is in `secret_id` */
-    uint64_t deadline;
-};
+#define BODY_LIMIT   262144
+#define TARGET_LIMIT 16384
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static void login_free(struct login *login)
 {
-    secret_free(login->role_id);
-    secret_free(login->secret_id);
+    vault_later_clear(&login->client->laters, &login->late);
+    for (size_t i = 0; i < CREDENTIALS; i++)
+        secret_free(login->values[i]);
     memory_free(login);
 }
 
-static void fail(struct login *login, bool is_refusal, struct failure *why)
+void vault_login_fail(struct login *login, bool is_refusal, struct failure *why)
 {
     struct vault_client *client = login->client;
-    struct account *account = &client->account;
 
-    if (is_refusal && account->method == VAULT_AUTH_APPROLE) {
-        secret_free(account->refused_role_id);
-        secret_free(account->refused_secret_id);
-        account->refused_role_id = login->role_id;
-        account->refused_secret_id = login->secret_id;
-        login->role_id = login->secret_id = NULL;
+    for (size_t i = 0; is_refusal && i < CREDENTIALS; i++) {
+        struct credential *credential = &client->account.credentials[i];
+
+        secret_free(credential->refused);
+        credential->refused = login->values[i];
+        login->values[i] = NULL;
     }
     login_free(login);
     vault_token_login_failed(client, is_refusal, why);
 }
 
-/* What the server thought of it, with the address and path before it. */
-static void fail_with_answer(struct login *login, const char *method, const char *target,
-                             const struct http_answer *answer)
+void vault_login_fail_to_send(struct login *login)
+{
+    struct failure why = vault_request_missing(login->client);
+
+    vault_login_fail(login, false, &why);
+}
+
+/* A secret of this log-in that the server's text quotes, else just any of them. */
+static const struct secret *what_to_hide(const struct login *login, struct text body)
+{
+    const struct login_member *member;
+    const struct secret *any = NULL;
+
+    for (size_t i = 0; (member = vault_account_member(&login->client->account, i)); i++) {
+        if (member->is_plain || !login->values[i])
+            continue;
+        any = login->values[i];
+        if (vault_wire_says(body, secret_reveal(any).start))
+            return any;
+    }
+    return any;
+}
+
+/* ` as role "x"`: who was refused, where that is no secret. */
+static void name_subject(const struct login *login, struct buffer *out)
+{
+    const struct account *account = &login->client->account;
+    struct text name = text_of(account->role_name);
+
+    if (login->method->members[0].is_plain && login->values[0])
+        name = secret_reveal(login->values[0]);
+    if (name.size)
+        buffer_printf(out, " as %s \"%.*s\"", login->method->subject, TEXT_ARG(name));
+}
+
+static void explain_refusal(const struct login *login, const struct http_answer *answer,
+                            struct failure *why)
+{
+    struct buffer subject = {.limit = 128};
+
+    name_subject(login, &subject);
+    failure_set(why, FAILURE_DENIED, "log-in%.*s refused: %.180s: %s",
+                TEXT_ARG(buffer_text(&subject)), why->text,
+                vault_login_hint(login->method, answer->status, answer->body));
+    why->http_status = answer->status;
+    buffer_clear(&subject);
+}
+
+void vault_login_fail_with_answer(struct login *login, const char *method, const char *target,
+                                  const struct http_answer *answer)
 {
     bool is_refusal = vault_wire_login_was_refused(answer->status, answer->body);
     struct failure why;
-    const char *hint = "";
 
     vault_wire_explain(answer->status, answer->body, http_answer_retry_after_ms(answer),
-                       login->secret_id, &why);
-    if (is_refusal) {
-        if (login->client->account.method != VAULT_AUTH_APPROLE)
-            hint = ": the token is unknown, expired or revoked";
-        else if (answer->status == 403)
-            hint = ": no such auth mount, or the role is locked after failed log-ins";
-        else
-            hint = ": not tried again for a while, since five failures lock the role";
-        failure_set(&why, FAILURE_DENIED, "log-in refused: %s%s", why.text, hint);
-        why.http_status = answer->status;
-    }
+                       what_to_hide(login, answer->body), &why);
+    if (is_refusal)
+        explain_refusal(login, answer, &why);
     vault_request_prefix(login->client, method, target, &why);
-    fail(login, is_refusal, &why);
+    vault_login_fail(login, is_refusal, &why);
 }
 
-static bool send_step(struct login *login, struct request_plan plan, struct buffer *target,
+bool vault_login_send(struct login *login, struct request_plan plan, struct buffer *target,
                       struct buffer *body, request_done *done)
 {
     bool ok = buffer_ok(target) && (!body || buffer_ok(body));
 
     plan.target = buffer_text(target).start;
     plan.deadline = login->deadline;
-    plan.hidden = login->secret_id;
     if (body)
         plan.body = buffer_text(body);
     ok = ok && vault_request_send(login->client, &plan, done, login);
@@ -81,13 +109,6 @@ static bool send_step(struct login *login, struct request_plan plan, struct buff
     if (body)
         buffer_clear(body);
     return ok;
-}
-
-static void fail_to_send(struct login *login)
-{
-    struct failure why = vault_request_missing(login->client);
-
-    fail(login, false, &why);
 }
 
 /* ---- a token that was given ------------------------------------------------------------------ */
@@ -102,22 +123,22 @@ static void on_looked_up(const struct http_answer *answer, const struct failure 
 
     if (failure) {
         why = *failure;
-        fail(login, false, &why);
+        vault_login_fail(login, false, &why);
         return;
     }
     if (answer->status != 200 &&
         (answer->status != 403 || vault_wire_says_token_is_dead(answer->body))) {
-        fail_with_answer(login, "GET", "/v1/auth/token/lookup-self", answer);
+        vault_login_fail_with_answer(login, "GET", "/v1/auth/token/lookup-self", answer);
         return;
     }
     /* 403 by policy: it may not ask about itself, but it lives. */
     if (answer->status == 200 && !vault_wire_lookup_self(answer->body, &token, &why)) {
         vault_request_prefix(client, "GET", "/v1/auth/token/lookup-self", &why);
-        fail(login, false, &why);
+        vault_login_fail(login, false, &why);
         return;
     }
-    token.value = login->secret_id;
-    login->secret_id = NULL;
+    token.value = login->values[0];
+    login->values[0] = NULL;
     login_free(login);
     vault_token_logged_in(client, &token);
 }
@@ -127,32 +148,59 @@ static bool look_up(struct login *login)
     struct buffer target = {.limit = 256};
 
     buffer_append_string(&target, "/v1/auth/token/lookup-self");
-    return send_step(
+    return vault_login_send(
         login,
-        (struct request_plan){.method = "GET", .token = login->secret_id, .retry = HTTP_RETRY_SAFE},
+        (struct request_plan){.method = "GET", .token = login->values[0], .retry = HTTP_RETRY_SAFE},
         &target, NULL, on_looked_up);
 }
 
-/* ---- AppRole --------------------------------------------------------------------------------- */
+/* ---- a token that is to be had --------------------------------------------------------------- */
+
+static void login_target(const struct login *login, struct buffer *target)
+{
+    const struct account *account = &login->client->account;
+    const struct login_member *member;
+
+    vault_wire_plain_target(target, "auth/", text_of(account->mount), "/login");
+    for (size_t i = 0; (member = vault_account_member(account, i)); i++) {
+        if (!member->is_in_path)
+            continue;
+        buffer_append_byte(target, '/');
+        buffer_append_percent_encoded(target, secret_reveal(login->values[i]), false);
+    }
+}
+
+static void login_body(const struct login *login, struct buffer *body)
+{
+    struct wire_member members[CREDENTIALS];
+    const struct login_member *member;
+    size_t count = 0;
+
+    for (size_t i = 0; (member = vault_account_member(&login->client->account, i)); i++)
+        if (member->name && login->values[i])
+            members[count++] = (struct wire_member){member->name, login->values[i]};
+    if (!vault_wire_login_body(members, count, body))
+        body->is_broken = true;
+}
 
 static void on_logged_in(const struct http_answer *answer, const struct failure *failure,
                          void *context)
 {
     struct login *login = context;
     struct vault_client *client = login->client;
-    struct buffer target = {.limit = 8192};
+    struct buffer target = {.limit = TARGET_LIMIT};
     struct wire_token token;
     struct failure why;
 
-    vault_wire_plain_target(&target, "auth/", text_of(client->account.mount), "/login");
+    login_target(login, &target);
     if (failure) {
         why = *failure;
-        fail(login, false, &why);
+        vault_login_fail(login, false, &why);
     } else if (answer->status != 200) {
-        fail_with_answer(login, "POST", buffer_text(&target).start, answer);
+        vault_login_fail_with_answer(login, "POST", buffer_text(&target).start, answer);
     } else if (!vault_wire_login(answer->body, &token, &why)) {
         vault_request_prefix(client, "POST", buffer_text(&target).start, &why);
-        fail(login, why.kind == FAILURE_DENIED, &why);
+        vault_login_fail(login, why.kind == FAILURE_DENIED, &why);
     } else {
         login_free(login);
         vault_token_logged_in(client, &token);
@@ -160,185 +208,121 @@ static void on_logged_in(const struct http_answer *answer, const struct failure 
     buffer_clear(&target);
 }
 
-static bool present(struct login *login)
+bool vault_login_present(struct login *login)
 {
-    struct buffer target = {.limit = 8192}, body = {.limit = BODY_LIMIT};
+    struct buffer target = {.limit = TARGET_LIMIT}, body = {.limit = BODY_LIMIT};
 
-    vault_wire_plain_target(&target, "auth/", text_of(login->client->account.mount), "/login");
-    if (!vault_wire_approle_body(login->role_id, login->secret_id, &body))
-        body.is_broken = true;
-    return send_step(
+    login_target(login, &target);
+    login_body(login, &body);
+    return vault_login_send(
         login,
         (struct request_plan){.method = "POST", .is_anonymous = true, .retry = HTTP_RETRY_UNSENT},
         &target, &body, on_logged_in);
 }
 
-/* ---- a wrapped secret id --------------------------------------------------------------------- */
+/* ---- an identity to be fetched --------------------------------------------------------------- */
 
-/* The wrapping token is spent, whatever came of it. */
-static void condemn(struct login *login, struct failure *why)
+/* The place of what must be fetched; CREDENTIALS when there is none. */
+static size_t find_fetchable(const struct account *account)
 {
-    struct account *account = &login->client->account;
+    const struct login_member *member;
 
-    account->wrapper_failure = *why;
-    fail(login, false, why);
+    for (size_t i = 0; account->identity.fetch && (member = vault_account_member(account, i)); i++)
+        if (member->is_fetchable && !vault_credential_is_set(&account->credentials[i]))
+            return i;
+    return CREDENTIALS;
 }
 
-static void on_unwrapped(const struct http_answer *answer, const struct failure *failure,
-                         void *context)
+static bool take_identity(struct login *login, const struct secret *token, struct failure *why)
 {
-    struct login *login = context;
-    struct account *account = &login->client->account;
-    struct failure why;
+    size_t place = find_fetchable(&login->client->account);
+    const struct login_member *member = &login->method->members[place];
 
-    if (failure && failure->kind != FAILURE_AMBIGUOUS && failure->kind != FAILURE_PROTOCOL &&
-        failure->kind != FAILURE_TOO_LARGE) {
-        why = *failure;
-        fail(login, false, &why);
-        return;
-    }
-    if (failure || vault_wire_is_ambiguous(answer->status, answer->body)) {
-        failure_set(&why, FAILURE_DENIED,
-                    "vault %s: the answer to unwrapping the secret id was lost, so it counts as "
-                    "spent; a new wrapped secret id is needed",
-                    login->client->address);
-        condemn(login, &why);
-        return;
-    }
-    if (answer->status == 429 || answer->status >= 500) {
-        fail_with_answer(login, "POST", "/v1/sys/wrapping/unwrap", answer);
-        return;
-    }
-    if (answer->status != 200) {
-        vault_wire_explain(answer->status, answer->body, 0, login->secret_id, &why);
-        failure_set(
-            &why, FAILURE_DENIED,
-            "vault %s: the wrapped secret id cannot be unwrapped (%s): somebody else may have "
-            "done so, which is worth an investigation; a new one is needed",
-            login->client->address, why.text);
-        condemn(login, &why);
-        return;
-    }
-    if (!vault_wire_unwrapped_secret_id(answer->body, &account->unwrapped, &why)) {
-        condemn(login, &why);
-        return;
-    }
-    secret_free(login->secret_id);
-    login->secret_id = secret_copy(account->unwrapped);
-    if (!login->secret_id || !present(login))
-        fail_to_send(login);
+    if (!vault_wire_check_token(secret_reveal(token), member->what, why))
+        return false;
+    login->values[place] = secret_copy(token);
+    return login->values[place] || failure_out_of_memory(why);
 }
 
-static void on_wrapping_known(const struct http_answer *answer, const struct failure *failure,
-                              void *context)
+static void on_fetched(const struct secret *token, const struct failure *failure, void *context)
 {
     struct login *login = context;
     struct vault_client *client = login->client;
-    struct account *account = &client->account;
-    struct buffer target = {.limit = 256};
-    struct failure why;
+    struct failure why = failure ? *failure : (struct failure){.kind = FAILURE_NONE};
 
-    if (failure) {
-        why = *failure;
-        fail(login, false, &why);
-        return;
+    login->fetching = NULL;
+    vault_later_clear(&client->laters, &login->late);
+    if (failure && login->is_late)
+        failure_set(&why, FAILURE_TIMEOUT, "it took too long");
+    if (failure || !take_identity(login, token, &why)) {
+        if (why.kind != FAILURE_CANCELED)
+            failure_prefix(&why, "vault %s: getting the token to log in at auth/%s with",
+                           client->address, client->account.mount);
+        vault_login_fail(login, false, &why);
+    } else if (!vault_login_present(login)) {
+        vault_login_fail_to_send(login);
     }
-    if (answer->status >= 500 || answer->status == 429) {
-        fail_with_answer(login, "POST", "/v1/sys/wrapping/lookup", answer);
-        return;
-    }
-    if (answer->status != 200) {
-        vault_wire_explain(answer->status, answer->body, 0, login->secret_id, &why);
-        failure_set(
-            &why, FAILURE_DENIED,
-            "vault %s: the wrapped secret id is used up or expired (%s): if it was not used "
-            "here, that is worth an investigation; a new one is needed",
-            client->address, why.text);
-        condemn(login, &why);
-        return;
-    }
-    if (!vault_wire_creation_path(answer->body, text_of(account->mount), account->role_name,
-                                  &why)) {
-        failure_prefix(&why, "vault %s", client->address);
-        condemn(login, &why);
-        return;
-    }
-    buffer_append_string(&target, "/v1/sys/wrapping/unwrap");
-    if (!send_step(login,
-                   (struct request_plan){
-                       .method = "POST", .token = login->secret_id, .retry = HTTP_RETRY_NEVER},
-                   &target, NULL, on_unwrapped))
-        fail_to_send(login);
+    client->calls--;
+    vault_client_close_step(client);
 }
 
-/* `login->secret_id` is the wrapping token. */
-static bool ask_who_wrapped(struct login *login)
+static void on_late(struct later *later)
 {
-    struct buffer target = {.limit = 256}, body = {.limit = BODY_LIMIT};
+    struct login *login = (struct login *)((char *)later - offsetof(struct login, late));
 
-    buffer_append_string(&target, "/v1/sys/wrapping/lookup");
-    if (!vault_wire_token_body(login->secret_id, &body))
-        body.is_broken = true;
-    return send_step(
-        login,
-        (struct request_plan){.method = "POST", .is_anonymous = true, .retry = HTTP_RETRY_SAFE},
-        &target, &body, on_wrapping_known);
+    login->is_late = true;
+    operation_cancel(login->fetching);
 }
 
-/* The wrapping token was met before: use what came out of it, or say again why nothing did. */
-static bool begin_known_wrapper(struct login *login, struct failure *why)
+static bool fetch(struct login *login, struct failure *why)
 {
-    struct account *account = &login->client->account;
+    struct vault_client *client = login->client;
+    const struct vault_identity *identity = &client->account.identity;
 
-    if (!account->unwrapped) {
-        *why = account->wrapper_failure;
-        return false;
-    }
-    secret_free(login->secret_id);
-    login->secret_id = secret_copy(account->unwrapped);
-    return (login->secret_id && present(login)) || failure_out_of_memory(why);
+    login->fetching = identity->fetch(identity->owner, on_fetched, login);
+    if (!login->fetching)
+        return failure_set(why, FAILURE_INTERNAL,
+                           "vault %s: the token to log in at auth/%s with cannot be asked for",
+                           client->address, client->account.mount);
+    client->calls++;
+    vault_later_set(&client->laters, &login->late, client->timeout_ms, on_late);
+    return true;
 }
 
-static bool begin_wrapped(struct login *login, struct failure *why)
+void vault_login_cancel(struct vault_client *client)
 {
-    struct account *account = &login->client->account;
-    bool in_namespace = login->client->namespace_path != NULL;
-
-    if (secret_equal(account->wrapper, login->secret_id) &&
-        (account->unwrapped || account->wrapper_failure.kind))
-        return begin_known_wrapper(login, why);
-    if (!vault_wire_wrapping_token_fits(secret_reveal(login->secret_id), in_namespace))
-        return failure_set(why, FAILURE_DENIED,
-                           "the wrapped secret id was made in another namespace than ours; it was "
-                           "not used");
-    secret_free(account->wrapper);
-    account->unwrapped = secret_free(account->unwrapped);
-    account->wrapper_failure.kind = FAILURE_NONE;
-    account->wrapper = secret_copy(login->secret_id);
-    return (account->wrapper && ask_who_wrapped(login)) || failure_out_of_memory(why);
+    if (client->token.login)
+        operation_cancel(client->token.login->fetching);
 }
 
 /* ---- the beginning --------------------------------------------------------------------------- */
+
+static bool read_credentials(struct login *login, struct failure *why)
+{
+    struct account *account = &login->client->account;
+
+    for (size_t i = 0; vault_account_member(account, i); i++) {
+        if (!vault_credential_is_set(&account->credentials[i]))
+            continue;
+        login->values[i] = vault_credential_read(account, i, why);
+        if (!login->values[i])
+            return false;
+    }
+    return true;
+}
 
 static bool begin(struct login *login, struct failure *why)
 {
     const struct account *account = &login->client->account;
 
-    if (account->method != VAULT_AUTH_APPROLE) {
-        login->secret_id = vault_credential_read(&account->token, "token", why);
-        return login->secret_id && (look_up(login) || failure_out_of_memory(why));
-    }
-    login->role_id = vault_credential_read(&account->role_id, "role id", why);
-    if (!login->role_id)
+    if (!read_credentials(login, why))
         return false;
-    if (vault_credential_is_set(&account->secret_id)) {
-        login->secret_id = vault_credential_read(&account->secret_id, "secret id", why);
-        if (!login->secret_id)
-            return false;
-    }
+    if (find_fetchable(account) < CREDENTIALS)
+        return fetch(login, why);
     if (account->is_wrapped)
-        return begin_wrapped(login, why);
-    return present(login) || failure_out_of_memory(why);
+        return vault_login_unwrap(login, why);
+    return (login->method->is_given ? look_up(login) : vault_login_present(login)) ||
+           failure_out_of_memory(why);
 }
 
 bool vault_login_start(struct vault_client *client, struct failure *why)
@@ -348,6 +332,7 @@ bool vault_login_start(struct vault_client *client, struct failure *why)
     if (!login)
         return failure_out_of_memory(why);
     login->client = client;
+    login->method = client->account.method;
     login->deadline = vault_now_ms() + client->timeout_ms;
     if (!begin(login, why)) {
         login_free(login);

@@ -165,7 +165,8 @@ static void on_denied(struct request *request, const struct http_answer *answer)
         return;
     }
     request->step = JUDGING;
-    if (!vault_token_doubt(request->client, request->generation, request->plan.deadline)) {
+    if (!vault_token_doubt(request->client, request->generation,
+                           vault_wire_says_token_is_dead(answer->body), request->plan.deadline)) {
         request->had_second_token = true;
         go_on(request);
     }
@@ -197,6 +198,8 @@ static void on_answer(const struct http_answer *answer, const struct failure *fa
     struct request *request = context;
 
     request->exchange = NULL;
+    if (answer && uses_own_token(request))
+        vault_token_spend(request->client, request->generation, answer->tries - 1);
     if (failure) {
         end(request, NULL, failure);
     } else if (answer->status >= 300 && answer->status < 400) {
@@ -251,6 +254,8 @@ static bool send_it(struct request *request)
     request->generation = client->token.generation;
     request->step = SENDING;
     request->exchange = http_send(client->upstream, &http, on_answer, request);
+    if (request->exchange && uses_own_token(request))
+        vault_token_spend(client, request->generation, 1);
     return request->exchange != NULL;
 }
 

@@ -19,12 +19,13 @@ static void on_chore(struct later *later);
 static bool file_was_replaced(struct vault_client *client)
 {
     struct token *token = &client->token;
+    const char *file = vault_account_token_file(&client->account);
     struct stat now;
 
-    if (client->account.method != VAULT_AUTH_TOKEN_FILE || vault_now_ms() - token->looked_at < 1000)
+    if (!file || vault_now_ms() - token->looked_at < 1000)
         return false;
     token->looked_at = vault_now_ms();
-    if (stat(client->account.token.file, &now) != 0)
+    if (stat(file, &now) != 0)
         return false;
     return now.st_ino != token->file_inode ||
            memcmp(&now.st_mtim, &token->file_time, sizeof now.st_mtim) != 0;
@@ -32,10 +33,10 @@ static bool file_was_replaced(struct vault_client *client)
 
 static void note_file(struct vault_client *client)
 {
+    const char *file = vault_account_token_file(&client->account);
     struct stat now;
 
-    if (client->account.method != VAULT_AUTH_TOKEN_FILE ||
-        stat(client->account.token.file, &now) != 0)
+    if (!file || stat(file, &now) != 0)
         return;
     client->token.file_inode = now.st_ino;
     client->token.file_time = now.st_mtim;
@@ -71,6 +72,20 @@ static bool must_keep_silent(struct vault_client *client)
     return !vault_account_has_news(&client->account);
 }
 
+static bool can_login(const struct vault_client *client)
+{
+    return vault_account_can_login(&client->account);
+}
+
+/* Its time, or its last use, is over. */
+static bool is_used_up(const struct vault_client *client)
+{
+    const struct token *token = &client->token;
+
+    return (token->expires_at && vault_now_ms() >= token->expires_at) ||
+           (token->is_limited && token->uses_left == 0 && can_login(client));
+}
+
 enum token_answer vault_token_need(struct vault_client *client, struct failure *why)
 {
     struct token *token = &client->token;
@@ -79,7 +94,7 @@ enum token_answer vault_token_need(struct vault_client *client, struct failure *
         drop(token, &client->laters);
         token->not_before = 0;
     }
-    if (token->value && token->expires_at && vault_now_ms() >= token->expires_at)
+    if (token->value && is_used_up(client))
         drop(token, &client->laters);
     if (token->value)
         return TOKEN_READY;
@@ -94,6 +109,14 @@ enum token_answer vault_token_need(struct vault_client *client, struct failure *
         return TOKEN_SOON;
     *why = token->failure;
     return TOKEN_REFUSED;
+}
+
+void vault_token_spend(struct vault_client *client, unsigned generation, unsigned times)
+{
+    struct token *token = &client->token;
+
+    if (token->is_limited && token->generation == generation)
+        token->uses_left -= times < token->uses_left ? times : token->uses_left;
 }
 
 /* ---- renewal --------------------------------------------------------------------------------- */
@@ -114,13 +137,13 @@ static uint64_t two_thirds(uint64_t lease_ms)
 static void plan_chore(struct vault_client *client, uint64_t lease_ms)
 {
     struct token *token = &client->token;
-    bool can_login = client->account.method == VAULT_AUTH_APPROLE;
-    bool is_shrinking = lease_ms < token->first_lease_ms / 2;
+    bool is_ending = !token->is_renewable || lease_ms < token->longest_lease_ms / 2;
 
+    if (lease_ms > token->longest_lease_ms)
+        token->longest_lease_ms = lease_ms;
     token->expires_at = lease_ms ? vault_now_ms() + lease_ms : 0;
-    if (!lease_ms || (!can_login && (!token->is_renewable || is_shrinking)))
-        return;
-    set_chore(client, two_thirds(lease_ms), can_login && (!token->is_renewable || is_shrinking));
+    if (lease_ms && (can_login(client) || !is_ending))
+        set_chore(client, two_thirds(lease_ms), is_ending);
 }
 
 static void on_renewed(const struct http_answer *answer, const struct failure *failure,
@@ -143,7 +166,7 @@ static void on_renewed(const struct http_answer *answer, const struct failure *f
         set_chore(client,
                   backoff_pause_ms(&backoff, ++token->renewal_faults, 1000, 1000, jitter_random()),
                   false);
-    } else if (client->account.method == VAULT_AUTH_APPROLE) {
+    } else if (can_login(client)) {
         set_chore(client, 0, true);
     }
 }
@@ -159,7 +182,9 @@ static void renew(struct vault_client *client)
     };
 
     client->token.renewal = vault_request_send(client, &plan, on_renewed, client);
-    if (!client->token.renewal)
+    if (client->token.renewal)
+        vault_token_spend(client, client->token.generation, 1);
+    else
         set_chore(client, 60000, false);
 }
 
@@ -181,18 +206,48 @@ static void on_chore(struct later *later)
 
 /* ---- log-ins --------------------------------------------------------------------------------- */
 
+static void on_retired(const struct http_answer *answer, const struct failure *failure,
+                       void *context)
+{
+    /* Otherwise it ends with its lease, which is soon. */
+    (void)answer;
+    (void)failure;
+    (void)context;
+}
+
+/* Makes room for `next`. A token of ours is not left lying about. Requests that are under way with
+ * it are sent again with the next one. */
+static void retire(struct vault_client *client, const struct secret *next)
+{
+    const struct token *token = &client->token;
+    struct request_plan plan = {
+        .method = "POST",
+        .target = "/v1/auth/token/revoke-self",
+        .token = token->value,
+        .retry = HTTP_RETRY_NEVER,
+        .deadline = vault_now_ms() + client->timeout_ms,
+    };
+
+    if (token->value && token->is_ours && !is_used_up(client) && !secret_equal(token->value, next))
+        (void)vault_request_send(client, &plan, on_retired, client);
+    drop(&client->token, &client->laters);
+}
+
 void vault_token_logged_in(struct vault_client *client, const struct wire_token *given)
 {
     struct token *token = &client->token;
 
-    drop(token, &client->laters);
+    retire(client, given->value);
     token->login = NULL;
     token->value = given->value;
     token->generation++;
-    token->is_ours = client->account.method == VAULT_AUTH_APPROLE;
-    token->is_renewable = given->is_renewable;
+    token->is_ours = can_login(client) && !given->is_batch;
+    token->is_renewable = given->is_renewable && !given->is_batch;
+    token->is_limited = given->uses != 0;
+    token->uses_left = given->uses;
     token->born_at = vault_now_ms();
-    token->first_lease_ms = given->lease_ms;
+    token->longest_lease_ms = 0;
+    token->judged_at = 0;
     token->renewal_faults = 0;
     token->refusals = 0;
     token->faults = 0;
@@ -206,7 +261,6 @@ void vault_token_login_failed(struct vault_client *client, bool is_refusal,
 {
     static const struct backoff backoff = {.base_ms = 1000, .cap_ms = 60000};
     struct token *token = &client->token;
-    bool can_lock = client->account.method == VAULT_AUTH_APPROLE;
     uint64_t pause_ms;
 
     token->login = NULL;
@@ -214,7 +268,7 @@ void vault_token_login_failed(struct vault_client *client, bool is_refusal,
     /* For whoever waits with a read or write nothing is open: nothing of theirs was sent. */
     if (token->failure.kind == FAILURE_AMBIGUOUS)
         token->failure.kind = FAILURE_NETWORK;
-    if (is_refusal && can_lock) {
+    if (is_refusal && can_login(client)) {
         static const uint32_t minutes[] = {1, 5, 20};
 
         token->refusals++;
@@ -268,14 +322,28 @@ static void on_looked_up(const struct http_answer *answer, const struct failure 
         health = TOKEN_ALIVE;
     else if (!failure && answer->status == 403 && vault_wire_says_token_is_dead(answer->body))
         health = TOKEN_DEAD;
-    if (client->token.generation != client->token.doubted)
-        health = TOKEN_DEAD; /* and replaced meanwhile */
-    else if (health == TOKEN_DEAD)
+    if (client->token.generation != client->token.doubted) {
+        vault_requests_judge(client, TOKEN_DEAD); /* and replaced meanwhile */
+        return;
+    }
+    client->token.verdict = health;
+    if (!failure && answer->status < 500 && answer->status != 429)
+        client->token.judged_at = vault_now_ms();
+    if (health == TOKEN_DEAD)
         bury(client, answer);
     vault_requests_judge(client, health);
 }
 
-bool vault_token_doubt(struct vault_client *client, unsigned generation, uint64_t deadline)
+/* Has the server said of late what it thinks of this token? Its refusal by a policy proves that it
+ * knows the token; any other may be the first after a revocation. */
+static bool has_verdict(const struct token *token, bool says_dead)
+{
+    return !token->lookup && token->judged_at &&
+           vault_now_ms() - token->judged_at < (says_dead ? 1000 : 300000);
+}
+
+bool vault_token_doubt(struct vault_client *client, unsigned generation, bool says_dead,
+                       uint64_t deadline)
 {
     struct token *token = &client->token;
     struct request_plan plan = {
@@ -288,9 +356,14 @@ bool vault_token_doubt(struct vault_client *client, unsigned generation, uint64_
 
     if (token->generation != generation || !token->value)
         return false;
+    if (has_verdict(token, says_dead)) {
+        vault_requests_judge(client, token->verdict);
+        return true;
+    }
     if (!token->lookup) {
         token->doubted = generation;
         token->lookup = vault_request_send(client, &plan, on_looked_up, client);
+        vault_token_spend(client, generation, 1);
     }
     if (!token->lookup)
         vault_requests_judge(client, TOKEN_UNCLEAR);

@@ -5,21 +5,12 @@
 #include "net/json.h"
 #include "vaultclient/splice.h"
 
-static bool append_member(const char *name, const struct secret *value, struct buffer *out)
-{
-    buffer_printf(out, "\"%s\":", name);
-    return vault_splice_encode(secret_reveal(value), out);
-}
-
-bool vault_wire_approle_body(const struct secret *role_id, const struct secret *secret_id,
-                             struct buffer *out)
+bool vault_wire_login_body(const struct wire_member *members, size_t count, struct buffer *out)
 {
     buffer_append_byte(out, '{');
-    if (!append_member("role_id", role_id, out))
-        return false;
-    if (secret_id) {
-        buffer_append_byte(out, ',');
-        if (!append_member("secret_id", secret_id, out))
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(out, "%s\"%s\":", i ? "," : "", members[i].name);
+        if (!vault_splice_encode(secret_reveal(members[i].value), out))
             return false;
     }
     return buffer_append_byte(out, '}');
@@ -27,8 +18,7 @@ bool vault_wire_approle_body(const struct secret *role_id, const struct secret *
 
 bool vault_wire_token_body(const struct secret *token, struct buffer *out)
 {
-    buffer_append_byte(out, '{');
-    return append_member("token", token, out) && buffer_append_byte(out, '}');
+    return vault_wire_login_body(&(struct wire_member){"token", token}, 1, out);
 }
 
 static uint64_t lease_of(const json_t *answer, const char *path)
@@ -38,6 +28,13 @@ static uint64_t lease_of(const json_t *answer, const char *path)
     if (seconds < 0)
         return 0;
     return seconds > INT32_MAX ? (uint64_t)INT32_MAX * 1000 : (uint64_t)seconds * 1000;
+}
+
+static uint32_t uses_of(const json_t *answer, const char *path)
+{
+    int64_t uses = json_integer_at(answer, path, 0);
+
+    return uses > 0 && uses <= UINT32_MAX ? (uint32_t)uses : 0;
 }
 
 bool vault_wire_login(struct text body, struct wire_token *ret, struct failure *why)
@@ -56,9 +53,12 @@ bool vault_wire_login(struct text body, struct wire_token *ret, struct failure *
             why->kind = FAILURE_PROTOCOL;
         return false;
     }
-    *ret = (struct wire_token){.value = secret_new(token),
-                               .lease_ms = lease_of(answer, "auth.lease_duration"),
-                               .is_renewable = json_boolean_at(answer, "auth.renewable", false)};
+    *ret =
+        (struct wire_token){.value = secret_new(token),
+                            .lease_ms = lease_of(answer, "auth.lease_duration"),
+                            .is_renewable = json_boolean_at(answer, "auth.renewable", false),
+                            .is_batch = text_is(json_text_at(answer, "auth.token_type"), "batch"),
+                            .uses = uses_of(answer, "auth.num_uses")};
     return ret->value || failure_out_of_memory(why);
 }
 
@@ -71,7 +71,8 @@ bool vault_wire_lookup_self(struct text body, struct wire_token *ret, struct fai
     if (!json_is_object(json_at(answer, "data")))
         return failure_set(why, FAILURE_PROTOCOL, "the answer says nothing about the token");
     *ret = (struct wire_token){.lease_ms = lease_of(answer, "data.ttl"),
-                               .is_renewable = json_boolean_at(answer, "data.renewable", false)};
+                               .is_renewable = json_boolean_at(answer, "data.renewable", false),
+                               .is_batch = text_is(json_text_at(answer, "data.type"), "batch")};
     return true;
 }
 
@@ -84,7 +85,11 @@ uint64_t vault_wire_renewed_ms(int status, struct text body)
 
 bool vault_wire_login_was_refused(int status, struct text body)
 {
-    if (status == 429 || status == 412 || vault_wire_is_foreign_404(status, body))
+    /* 404: something else stands in front, the server is only just unsealed, or the namespace does
+     * not exist. For a mount that does not, it answers 403. */
+    if (status == 429 || status == 412 || vault_wire_is_foreign_404(status, body) ||
+        vault_wire_says(body, "no handler for route") ||
+        vault_wire_says(body, "namespace not found"))
         return false;
     if (status >= 400 && status < 500)
         return true;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/vaultclient/scene.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct scene *scene_open(void)
 {
@@ -72,6 +74,57 @@ void scene_close(struct scene *scene)
     uv_run(&scene->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&scene->loop), 0);
     free(scene);
+}
+
+struct vault_outcome scene_look(struct scene *scene)
+{
+    return vault_metadata_of(&scene->loop, scene->client, "a");
+}
+
+struct vault_outcome scene_look_until(struct scene *scene, const char *login, unsigned n)
+{
+    struct vault_outcome outcome = scene_look(scene);
+
+    for (int i = 0; i < 800 && scene_count(scene, login) < n; i++) {
+        vault_idle(&scene->loop, 10);
+        outcome = scene_look(scene);
+    }
+    assert_int_equal(scene_count(scene, login), n);
+    return outcome;
+}
+
+static void write_file(const char *path, const char *content)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(content, file);
+    fclose(file);
+}
+
+struct credential_file credential_file_new(const char *content)
+{
+    struct credential_file file = {.folder = "/tmp/keydrift-login-XXXXXX"};
+
+    assert_non_null(mkdtemp(file.folder));
+    snprintf(file.path, sizeof file.path, "%s/credential", file.folder);
+    write_file(file.path, content);
+    return file;
+}
+
+void credential_file_replace(const struct credential_file *file, const char *content)
+{
+    char next[80];
+
+    snprintf(next, sizeof next, "%s.next", file->path);
+    write_file(next, content);
+    assert_int_equal(rename(next, file->path), 0);
+}
+
+void credential_file_remove(const struct credential_file *file)
+{
+    unlink(file->path);
+    assert_int_equal(rmdir(file->folder), 0);
 }
 
 unsigned scene_count(const struct scene *scene, const char *beginning)

@@ -43,6 +43,12 @@ struct scene {
                 ",\"renewable\":true}}")
 #define LOOKUP_PATH "/v1/auth/token/lookup-self"
 #define LOOKUP_OK   SAYS("200", "{\"data\":{\"ttl\":0,\"renewable\":false}}")
+/* The key that scene_look() asks about. */
+#define LOOK_PATH "/v1/kv/metadata/a"
+#define LOOK_OK                                                                                    \
+    SAYS("200", "{\"data\":{\"created_time\":\"2026-01-02T03:04:05Z\",\"current_version\":1,"      \
+                "\"versions\":{\"1\":{\"created_time\":\"2026-01-02T03:04:05Z\","                  \
+                "\"deletion_time\":\"\",\"destroyed\":false}}}}")
 #define VERSION(number)                                                                            \
     "{\"created_time\":\"2026-01-02T03:04:05.123456789Z\",\"deletion_time\":\"\","                 \
     "\"destroyed\":false,\"version\":" number "}"
@@ -64,6 +70,21 @@ struct scene *scene_open(void);
 struct vault_client *scene_client(struct scene *scene, const struct vault_auth *auth,
                                   const char *namespace_path, uint32_t timeout_ms);
 void scene_close(struct scene *scene);
+
+/* Reads the metadata of "kv/a": the cheapest thing that needs a token. */
+struct vault_outcome scene_look(struct scene *scene);
+/* Looks until the n-th request that begins with `login` has come; the pause before it must be a
+ * matter of seconds. The last look's outcome. */
+struct vault_outcome scene_look_until(struct scene *scene, const char *login, unsigned n);
+
+/* A file of its own folder, with something to log in with. */
+struct credential_file {
+    char folder[40], path[64];
+};
+struct credential_file credential_file_new(const char *content);
+/* As whoever rotates a credential does it: another file takes its place. */
+void credential_file_replace(const struct credential_file *file, const char *content);
+void credential_file_remove(const struct credential_file *file);
 
 /* How many requests began with this ("POST /v1/x"). */
 unsigned scene_count(const struct scene *scene, const char *beginning);

@@ -3,19 +3,10 @@
 #include "tests/unit/vaultclient/scene.h"
 
 #define RENEW "POST /v1/auth/token/renew-self"
-#define METADATA                                                                                   \
-    SAYS("200", "{\"data\":{\"created_time\":\"2026-01-02T03:04:05Z\",\"current_version\":1,"      \
-                "\"versions\":{\"1\":{\"created_time\":\"2026-01-02T03:04:05Z\","                  \
-                "\"deletion_time\":\"\",\"destroyed\":false}}}}")
-
-static struct vault_outcome look(struct scene *scene)
-{
-    return vault_metadata_of(&scene->loop, scene->client, "a");
-}
 
 static void run_for(struct scene *scene, uint32_t ms)
 {
-    struct vault_outcome outcome = look(scene);
+    struct vault_outcome outcome = scene_look(scene);
 
     expect_kind(&outcome, FAILURE_NONE, "");
     vault_idle(&scene->loop, ms);
@@ -28,7 +19,7 @@ TEST(a_token_is_renewed_at_two_thirds_of_its_life)
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "2"));
     LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self",
                     SAYS("200", "{\"auth\":{\"client_token\":\"s.one\",\"lease_duration\":1200}}"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
     run_for(scene, 1200);
     assert_int_equal(scene_count(scene, RENEW), 0);
     vault_idle(&scene->loop, 300);
@@ -56,7 +47,7 @@ TEST(whatever_is_no_renewal_leads_to_a_login)
         scenes[i] = scene_with_role();
         LOOPBACK_SCRIPT(scenes[i]->server, LOGIN_PATH, LOGIN("s.one", "1"), LOGIN("s.two", "1200"));
         loopback_script(scenes[i]->server, "/v1/auth/token/renew-self", &answers[i], 1);
-        LOOPBACK_SCRIPT(scenes[i]->server, "/v1/kv/metadata/a", METADATA);
+        LOOPBACK_SCRIPT(scenes[i]->server, LOOK_PATH, LOOK_OK);
         run_for(scenes[i], 0);
     }
     /* The lease is one second, and a log-in comes a second after the renewal at the earliest. */
@@ -77,7 +68,7 @@ TEST(a_renewal_that_fails_for_now_is_no_hot_loop)
 
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "2"));
     LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self", CLOSES);
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
     run_for(scene, 2800);
     assert_in_range(scene_count(scene, RENEW), 1, 4);
     scene_close(scene);
@@ -90,7 +81,7 @@ TEST(a_lease_that_shrinks_ends_in_a_login)
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "3"), LOGIN("s.two", "1200"));
     LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self",
                     SAYS("200", "{\"auth\":{\"client_token\":\"s.one\",\"lease_duration\":1}}"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
     run_for(scene, 3400);
     assert_int_equal(scene_count(scene, RENEW), 1);
     assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 2);

@@ -8,20 +8,10 @@
 
 #define REVOKE "POST /v1/auth/token/revoke-self"
 #define RENEW  "POST /v1/auth/token/renew-self"
-#define UNWRAP "POST /v1/sys/wrapping/unwrap"
-#define METADATA                                                                                   \
-    SAYS("200", "{\"data\":{\"created_time\":\"2026-01-02T03:04:05Z\",\"current_version\":1,"      \
-                "\"versions\":{\"1\":{\"created_time\":\"2026-01-02T03:04:05Z\","                  \
-                "\"deletion_time\":\"\",\"destroyed\":false}}}}")
-
-static struct vault_outcome look(struct scene *scene)
-{
-    return vault_metadata_of(&scene->loop, scene->client, "a");
-}
 
 static void run_for(struct scene *scene, uint32_t ms)
 {
-    struct vault_outcome outcome = look(scene);
+    struct vault_outcome outcome = scene_look(scene);
 
     expect_kind(&outcome, FAILURE_NONE, "");
     vault_idle(&scene->loop, ms);
@@ -33,7 +23,7 @@ TEST(one_login_serves_all_who_wait)
     struct vault_outcome outcomes[30] = {0};
 
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
     for (int i = 0; i < 30; i++)
         assert_non_null(vault_read_metadata(scene->client, vault_key_of(i % 2 ? "a" : "kv:a"),
                                             (unsigned)i, vault_on_metadata, &outcomes[i]));
@@ -63,7 +53,7 @@ TEST(a_refused_login_is_not_repeated)
 
         loopback_script(scene->server, LOGIN_PATH, &refusals[i], 1);
         for (int j = 0; j < 12; j++) {
-            struct vault_outcome outcome = look(scene);
+            struct vault_outcome outcome = scene_look(scene);
 
             expect_kind(&outcome, FAILURE_DENIED, "auth/approle/login: log-in refused: ");
             assert_null(strstr(outcome.failure.text, "secret-1"));
@@ -80,12 +70,12 @@ TEST(a_login_that_failed_otherwise_is_repeated_with_care)
     struct vault_outcome outcome;
 
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, CLOSES, LOGIN("s.one", "1200"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
-    outcome = look(scene);
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
+    outcome = scene_look(scene);
     /* A read cannot be ambiguous, however the log-in ended. */
     expect_kind(&outcome, FAILURE_NETWORK, "");
     vault_idle(&scene->loop, 1010);
-    outcome = look(scene);
+    outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 2);
     scene_close(scene);
@@ -99,12 +89,12 @@ TEST(a_404_that_is_not_the_servers_own_refuses_no_login)
 
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, SAYS("404", "default backend - 404"),
                     LOGIN("s.one", "1200"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
-    outcome = look(scene);
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
+    outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_PROTOCOL, "not in Vault's words");
     assert_null(strstr(outcome.failure.text, "refused"));
     vault_idle(&scene->loop, 1010);
-    outcome = look(scene);
+    outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
     scene_close(scene);
 }
@@ -124,13 +114,13 @@ TEST(a_new_secret_id_in_its_file_is_tried_at_once)
                     SAYS("400", "{\"errors\":[\"invalid role or secret ID\"]}"),
                     LOGIN("s.one", "1200"));
     LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
     scene->client = scene_client(scene, &auth, NULL, 5000);
-    outcome = look(scene);
+    outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_DENIED, "refused");
     assert_int_equal(pwrite(file, "new\n", 4, 0), 4);
     vault_idle(&scene->loop, 1010);
-    outcome = look(scene);
+    outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_non_null(strstr(scene_request(scene, "POST " LOGIN_PATH, 1), "\"secret_id\":\"new\""));
     close(file);
@@ -172,11 +162,11 @@ TEST(a_dead_token_is_replaced_and_the_request_sent_again)
 
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"), LOGIN("s.two", "1200"));
     LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, DEAD_TOKEN);
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA, DEAD_TOKEN, METADATA);
-    outcome = look(scene);
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK, DEAD_TOKEN, LOOK_OK);
+    outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
     vault_idle(&scene->loop, 2010);
-    outcome = look(scene);
+    outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_non_null(
         strstr(scene_request(scene, "GET /v1/kv/metadata/a", 2), "X-Vault-Token: s.two"));
@@ -192,7 +182,7 @@ TEST(a_server_that_kills_every_token_at_once_is_not_hammered)
     LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, DEAD_TOKEN);
     LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", DEAD_TOKEN);
     while (uv_hrtime() < end) {
-        struct vault_outcome outcome = look(scene);
+        struct vault_outcome outcome = scene_look(scene);
 
         expect_kind(&outcome, FAILURE_DENIED, "");
         vault_idle(&scene->loop, 10);
@@ -209,7 +199,7 @@ TEST(a_token_refused_right_after_its_login_is_told_with_the_answer)
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
     LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, SAYS("403", "{\"errors\":[\"invalid token\"]}"));
     LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", DEAD_TOKEN);
-    outcome = look(scene);
+    outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_DENIED,
                 ": GET auth/token/lookup-self: 403 invalid token: "
                 "the token was valid for a moment only");
@@ -225,7 +215,7 @@ TEST(an_answer_that_quotes_the_token_is_not_repeated)
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
     LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, SAYS("403", "{\"errors\":[\"bad token s.one\"]}"));
     LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", DEAD_TOKEN);
-    outcome = look(scene);
+    outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_DENIED, "403");
     expect_kind(&outcome, FAILURE_DENIED, ": the token was valid for a moment only");
     assert_null(strstr(outcome.failure.text, "s.one"));
@@ -240,7 +230,7 @@ TEST(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed)
     uint64_t from;
 
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
     LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/revoke-self", HANGS);
     run_for(scene, 0);
     from = uv_hrtime();
@@ -250,107 +240,6 @@ TEST(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed)
     assert_int_equal(scene_count(scene, REVOKE), 1);
     assert_non_null(strstr(scene_request(scene, REVOKE, 0), "X-Vault-Token: s.one"));
     scene_close(scene);
-}
-
-/* ---- wrapped secret ids ---------------------------------------------------------------------- */
-
-static struct scene *scene_with_wrapped(const char *wrapping_token)
-{
-    struct scene *scene = scene_open();
-    struct secret *role = secret_new(TEXT("role-1")), *secret = secret_new(text_of(wrapping_token));
-    struct vault_auth auth = {
-        .method = VAULT_AUTH_APPROLE,
-        .role_id.value = role,
-        .secret_id.value = secret,
-        .secret_id_is_wrapped = true,
-        .role_name = "keydrift",
-    };
-
-    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", METADATA);
-    scene->client = scene_client(scene, &auth, NULL, 5000);
-    secret_free(role);
-    secret_free(secret);
-    return scene;
-}
-
-#define WRAPPED_BY(path) SAYS("200", "{\"data\":{\"creation_path\":\"" path "\"}}")
-
-TEST(a_wrapped_secret_id_is_unwrapped_once_and_kept)
-{
-    struct scene *scene = scene_with_wrapped("s.wrapping");
-
-    LOOPBACK_SCRIPT(scene->server, "/v1/sys/wrapping/lookup",
-                    WRAPPED_BY("auth/approle/role/keydrift/secret-id"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/sys/wrapping/unwrap",
-                    SAYS("200", "{\"data\":{\"secret_id\":\"inner\"}}"));
-    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1"), LOGIN("s.two", "1200"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self", SAYS("204", ""));
-    run_for(scene, 2500);
-    assert_int_equal(scene_count(scene, "POST /v1/sys/wrapping/lookup"), 1);
-    assert_int_equal(scene_count(scene, UNWRAP), 1);
-    assert_non_null(strstr(scene_request(scene, UNWRAP, 0), "X-Vault-Token: s.wrapping"));
-    /* Any other request made with a wrapping token would destroy it. */
-    assert_null(strstr(scene_request(scene, "POST /v1/sys/wrapping/lookup", 0), "X-Vault-Token"));
-    assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 2);
-    assert_non_null(strstr(scene_request(scene, "POST " LOGIN_PATH, 1), "\"secret_id\":\"inner\""));
-    scene_close(scene);
-}
-
-TEST(a_wrapping_token_from_elsewhere_is_not_touched)
-{
-    static const struct loopback_step paths[] = {
-        WRAPPED_BY("sys/wrapping/wrap"),
-        WRAPPED_BY("auth/approle/role/other/secret-id"),
-        WRAPPED_BY("auth/approle2/role/keydrift/secret-id"),
-        WRAPPED_BY("auth/approle/role/keydrift/secret-id/lookup"),
-        WRAPPED_BY("auth/approle/role/secret-id"),
-    };
-
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        struct scene *scene = scene_with_wrapped("s.wrapping");
-        struct vault_outcome outcome;
-
-        loopback_script(scene->server, "/v1/sys/wrapping/lookup", &paths[i], 1);
-        outcome = look(scene);
-        expect_kind(&outcome, FAILURE_DENIED, "it was not used");
-        assert_int_equal(scene_count(scene, UNWRAP), 0);
-        scene_close(scene);
-    }
-}
-
-TEST(a_wrapping_token_of_another_namespace_is_not_touched)
-{
-    struct scene *scene = scene_with_wrapped("s.wrapping.AbCdE");
-    struct vault_outcome outcome = look(scene);
-
-    expect_kind(&outcome, FAILURE_DENIED, "another namespace");
-    assert_int_equal(loopback_count(scene->server), 0);
-    scene_close(scene);
-}
-
-TEST(an_unwrapping_whose_answer_was_lost_is_never_repeated)
-{
-    static const struct loopback_step answers[] = {
-        CLOSES, SAYS("500", "{\"errors\":[\"internal\"]}"), SAYS("200", "{\"data\":{\"secr"),
-        SAYS("400", "{\"errors\":[\"wrapping token is not "
-                    "valid or does not exist\"]}")};
-
-    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
-        struct scene *scene = scene_with_wrapped("s.wrapping");
-        struct vault_outcome outcome;
-
-        LOOPBACK_SCRIPT(scene->server, "/v1/sys/wrapping/lookup",
-                        WRAPPED_BY("auth/approle/role/keydrift/secret-id"));
-        loopback_script(scene->server, "/v1/sys/wrapping/unwrap", &answers[i], 1);
-        outcome = look(scene);
-        assert_true(outcome.kind == FAILURE_DENIED || outcome.kind == FAILURE_PROTOCOL);
-        vault_idle(&scene->loop, i == 0 ? 1100 : 10);
-        outcome = look(scene);
-        assert_true(outcome.kind == FAILURE_DENIED || outcome.kind == FAILURE_PROTOCOL);
-        assert_int_equal(scene_count(scene, UNWRAP), 1);
-        scene_close(scene);
-    }
 }
 
 int main(void)
@@ -364,9 +253,5 @@ int main(void)
                CASE(a_server_that_kills_every_token_at_once_is_not_hammered),
                CASE(a_token_refused_right_after_its_login_is_told_with_the_answer),
                CASE(an_answer_that_quotes_the_token_is_not_repeated),
-               CASE(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed),
-               CASE(a_wrapped_secret_id_is_unwrapped_once_and_kept),
-               CASE(a_wrapping_token_from_elsewhere_is_not_touched),
-               CASE(a_wrapping_token_of_another_namespace_is_not_touched),
-               CASE(an_unwrapping_whose_answer_was_lost_is_never_repeated));
+               CASE(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed));
 }

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ways to log in, each with the likely meanings of its refusals. The texts are those of OpenBao
+ * 2.7 and HashiCorp Vault 1.14; the server says 403 "permission denied" for much that is not about
+ * permission, above all for a mount that does not exist. */
+#include "vaultclient/login.h"
+
+#define AT(member) offsetof(struct vault_auth, member)
+
+#define OTHER_METHOD                                                                               \
+    {0, "unsupported path", "another method is mounted there"},                                    \
+        {0, "unsupported operation", "another method is mounted there"},                           \
+    {                                                                                              \
+        0, "CIDR restrictions", "the address of this machine is not among those it is bound to"    \
+    }
+#define LATER "; not tried again for a while, since five failures lock it"
+
+static const struct login_hint token_hints[] = {
+    {0, NULL, "the token is unknown, expired, used up or revoked"},
+};
+
+static const struct login_hint approle_hints[] = {
+    OTHER_METHOD,
+    {403, NULL, "no such auth mount, or the role is locked after failed log-ins"},
+    {0, "missing role_id", "the role id is empty"},
+    {0, "missing secret_id", "the role wants a secret id"},
+    {0, NULL, "the role id or the secret id is wrong, expired or used up" LATER},
+};
+
+static const struct login_hint kubernetes_hints[] = {
+    OTHER_METHOD,
+    {0, "(exp)", "the service account's token has expired: its file is not kept up to date"},
+    {0, "(aud)", "the token is for another audience than the role's: set the projected volume's"},
+    {0, "service account name not", "the role is not bound to this service account"},
+    {0, "namespace not", "the role is not bound to this service account's namespace"},
+    {403, NULL,
+     "no such auth mount, or the server could not have the token confirmed: Kubernetes does not "
+     "answer it, or not accept its reviewer"},
+    {0, "role name", "the server has no such role"},
+    {0, NULL, "the role does not exist, or the token is not a service account's"},
+};
+
+static const struct login_hint jwt_hints[] = {
+    OTHER_METHOD,
+    {0, "could not be found", "the server has no such role"},
+    {0, "expired", "the token has expired"},
+    {0, "(exp)", "the token has expired"},
+    {0, "audience", "the token is for another audience than the role's bound_audiences"},
+    {0, "(aud)", "the token is for another audience than the role's bound_audiences"},
+    {0, "issuer", "the token's issuer is not the mount's bound_issuer"},
+    {0, "(iss)", "the token's issuer is not the mount's bound_issuer"},
+    {0, "validating claims", "the token's claims are not those the role is bound to"},
+    {0, "validating token", "the server does not know the key that signed the token"},
+    {403, NULL, "no such auth mount"},
+    {0, NULL, "the role does not exist or does not accept this token"},
+};
+
+static const struct login_hint cert_hints[] = {
+    OTHER_METHOD,
+    {0, "no client certificate found",
+     "the certificate did not reach the server: its listener does not ask for one, or something "
+     "in between ended the TLS connection"},
+    {0, "matching all constraints", "no role accepts this certificate's authority and names"},
+    {403, NULL, "no such auth mount"},
+    {0, NULL, "the certificate is not one that a role of this mount trusts, or has expired"},
+};
+
+static const struct login_hint userpass_hints[] = {
+    OTHER_METHOD,
+    {403, NULL, "no such auth mount, or the user is locked after failed log-ins"},
+    {0, NULL, "the user name or the password is wrong" LATER},
+};
+
+static const struct login_hint azure_hints[] = {
+    OTHER_METHOD,
+    {403, NULL, "no such auth mount: OpenBao has no azure method; its jwt method takes the token"},
+    {0, "not authorized", "the role is not bound to this identity or machine"},
+    {0, "unauthorized", "the role is not bound to this identity or machine"},
+    {0, "role", "the server has no such role"},
+    {0, NULL,
+     "the token is not for the mount's resource, has expired, or is not of this subscription, "
+     "resource group and machine"},
+};
+
+static const struct login_method methods[] = {
+    [VAULT_AUTH_TOKEN] =
+        {
+            .name = "token",
+            .is_given = true,
+            .members = {{.what = "token",
+                         .at = AT(token),
+                         .missing = "there is no Vault token: set VAULT_TOKEN, or configure a way "
+                                    "to log in"}},
+            .hints = token_hints,
+        },
+    [VAULT_AUTH_TOKEN_FILE] =
+        {
+            .name = "token",
+            .is_given = true,
+            .needs_file = true,
+            .members = {{.what = "token",
+                         .at = AT(token),
+                         .missing = "the token file has no name"}},
+            .hints = token_hints,
+        },
+    [VAULT_AUTH_APPROLE] =
+        {
+            .name = "approle",
+            .subject = "role",
+            .members = {{.name = "role_id",
+                         .what = "role id",
+                         .at = AT(role_id),
+                         .missing = "AppRole needs a role id"},
+                        {.name = "secret_id",
+                         .what = "secret id",
+                         .at = AT(secret_id),
+                         .is_removable = true}},
+            .hints = approle_hints,
+        },
+    [VAULT_AUTH_KUBERNETES] =
+        {
+            .name = "kubernetes",
+            .subject = "role",
+            .members = {{.name = "role",
+                         .what = "role",
+                         .at = AT(role),
+                         .is_plain = true,
+                         .missing = "the Kubernetes log-in needs a role"},
+                        {.name = "jwt",
+                         .what = "service account token",
+                         .at = AT(jwt),
+                         .is_fetchable = true,
+                         .default_file = "/var/run/secrets/kubernetes.io/serviceaccount/token"}},
+            .hints = kubernetes_hints,
+        },
+    [VAULT_AUTH_JWT] =
+        {
+            .name = "jwt",
+            .subject = "role",
+            .members = {{.name = "role", .what = "role", .at = AT(role), .is_plain = true},
+                        {.name = "jwt",
+                         .what = "JWT",
+                         .at = AT(jwt),
+                         .is_fetchable = true,
+                         .missing = "the JWT log-in needs a token"}},
+            .hints = jwt_hints,
+        },
+    [VAULT_AUTH_CERT] =
+        {
+            .name = "cert",
+            .subject = "role",
+            .needs_certificate = true,
+            .members = {{.name = "name", .what = "role", .at = AT(role), .is_plain = true}},
+            .hints = cert_hints,
+        },
+    [VAULT_AUTH_USERPASS] =
+        {
+            .name = "userpass",
+            .subject = "user",
+            .members = {{.what = "user name",
+                         .at = AT(username),
+                         .is_plain = true,
+                         .is_in_path = true,
+                         .missing = "the log-in with a password needs a user name"},
+                        {.name = "password",
+                         .what = "password",
+                         .at = AT(password),
+                         .is_free = true,
+                         .missing = "the log-in with a password needs a password"}},
+            .hints = userpass_hints,
+        },
+    [VAULT_AUTH_AZURE] =
+        {
+            .name = "azure",
+            .subject = "role",
+            .members = {{.name = "role",
+                         .what = "role",
+                         .at = AT(role),
+                         .is_plain = true,
+                         .missing = "the Azure log-in needs a role"},
+                        {.name = "jwt",
+                         .what = "managed identity token",
+                         .at = AT(jwt),
+                         .is_fetchable = true,
+                         .missing = "the Azure log-in needs a managed identity's token"},
+                        {.name = "subscription_id",
+                         .what = "subscription id",
+                         .at = AT(azure_subscription_id),
+                         .is_plain = true},
+                        {.name = "resource_group_name",
+                         .what = "resource group name",
+                         .at = AT(azure_resource_group_name),
+                         .is_plain = true},
+                        {.name = "vm_name",
+                         .what = "machine's name",
+                         .at = AT(azure_vm_name),
+                         .is_plain = true},
+                        {.name = "vmss_name",
+                         .what = "scale set's name",
+                         .at = AT(azure_vmss_name),
+                         .is_plain = true}},
+            .hints = azure_hints,
+        },
+};
+
+const struct login_method *vault_login_method(enum vault_auth_method method)
+{
+    return (size_t)method < sizeof methods / sizeof *methods ? &methods[method] : NULL;
+}
+
+const char *vault_login_hint(const struct login_method *method, int status, struct text body)
+{
+    const struct login_hint *hint = method->hints;
+
+    while ((hint->status && hint->status != status) ||
+           (hint->says && !vault_wire_says(body, hint->says)))
+        hint++;
+    return hint->means;
+}
