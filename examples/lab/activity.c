@@ -159,7 +159,8 @@ static json_t *claims_json(const struct change *change)
 static json_t *event_json(const struct activity_log *log, const struct event *event)
 {
     const struct change *change = event->change;
-    const char *status = event->is_end ? "Succeeded" : "Started";
+    const char *end = change->has_failed ? "Failed" : "Succeeded";
+    const char *status = event->is_end ? end : "Started";
     char at[TIMESTAMP_SIZE], shown_at[TIMESTAMP_SIZE];
 
     timestamp_at(event->at, at);

@@ -52,6 +52,27 @@ static void refuse_expired(struct exchange *exchange, int64_t expired_at, int64_
     refuse(exchange, "ExpiredAuthenticationToken", text);
 }
 
+/* Continuous access evaluation: something happened, and only a token whose request carried these
+ * claims was made in knowledge of it. */
+static void challenge_claims(struct exchange *exchange)
+{
+    struct buffer encoded;
+    char json[160], parameters[400];
+
+    snprintf(json, sizeof(json),
+             "{\"access_token\":{\"nbf\":{\"essential\":true,\"value\":\"%lld\"}}}",
+             (long long)exchange->fault.armed_at);
+    buffer_init(&encoded, sizeof(parameters));
+    buffer_append_base64(&encoded, text_of(json));
+    snprintf(parameters, sizeof(parameters), "error=\"insufficient_claims\", claims=\"%.*s\"",
+             TEXT_ARG(buffer_text(&encoded)));
+    buffer_clear(&encoded);
+    challenge(
+        exchange, "InvalidAuthenticationToken",
+        "The access token does not satisfy the claims that are required since a recent event.",
+        parameters);
+}
+
 bool bearer_accept(struct exchange *exchange)
 {
     struct text header = server_header(exchange->request, "Authorization");
@@ -77,8 +98,11 @@ bool bearer_accept(struct exchange *exchange)
         refuse(exchange, "InvalidAuthenticationTokenTenant",
                "The access token is from the wrong issuer: it must match the tenant of this "
                "subscription.");
-    } else if (claims->expires_at <= now) {
-        refuse_expired(exchange, claims->expires_at, now);
+    } else if (claims->expires_at <= now || exchange->fault.kind == FAULT_TOKEN_EXPIRED) {
+        refuse_expired(exchange, claims->expires_at <= now ? claims->expires_at : now - 1, now);
+    } else if (exchange->fault.kind == FAULT_CLAIMS_CHALLENGE &&
+               claims->answers_challenge < exchange->fault.armed_at) {
+        challenge_claims(exchange);
     } else {
         exchange_caller(exchange, text_of(claims->client_id));
         return true;

@@ -154,6 +154,8 @@ void control_handle(struct lab *lab, struct server_call *call, const struct serv
         with_body(lab, call, request->body, fault);
     } else if (text_is(path, "/fault") && text_is(method, "DELETE")) {
         faults_clear(&lab->faults);
+        world_release(&lab->world);
+        world_settle(&lab->world, now_ms());
         server_reply(call, 204, NULL, 0, TEXT(""));
     } else if (text_is(path, "/requests") && text_is(method, "GET")) {
         requests(lab, call, request->query);

@@ -152,14 +152,16 @@ static void issue(struct exchange *exchange, struct text resource, const char *c
     char *token;
 
     snprintf(issuer, sizeof(issuer), "https://%.*s/" LAB_TENANT "/", TEXT_ARG(host));
-    token = access_token_issue(&lab->pki, &(struct access_token_wish){
-                                              .issuer = issuer,
-                                              .client_id = client_id,
-                                              .audience = resource,
-                                              .now_s = exchange_now_s(exchange),
-                                              .lifetime_s = lifetime_s,
-                                              .claims = claims,
-                                          });
+    token =
+        access_token_issue(&lab->pki, &(struct access_token_wish){
+                                          .issuer = issuer,
+                                          .client_id = client_id,
+                                          .audience = resource,
+                                          .now_s = exchange_now_s(exchange),
+                                          .is_expired = exchange->fault.kind == FAULT_TOKEN_EXPIRED,
+                                          .lifetime_s = lifetime_s,
+                                          .claims = claims,
+                                      });
     if (token)
         json = json_pack("{s:s, s:I, s:I, s:s}", "token_type", "Bearer", "expires_in",
                          (json_int_t)lifetime_s, "ext_expires_in", (json_int_t)lifetime_s,

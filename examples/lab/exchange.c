@@ -2,8 +2,8 @@
 /* One request of a service, from the listener to its single answer, with the fault it meets on the
  * way.
  *
- * Before the deed: status, reset, delay replace or postpone the handler. After it (`is_after`, and
- * always for truncate): the handler has acted and only its answer is spoilt. Both end in
+ * Before the deed: status, reset, delay, hang, garbage and redirect replace or postpone the
+ * handler. After it (`is_after`): the handler has acted and only its answer is spoilt. Both end in
  * exchange_send(). */
 #include "examples/lab/lab.h"
 
@@ -31,25 +31,6 @@ static void exchange_end(struct exchange *exchange)
     uv_close((uv_handle_t *)&exchange->timer, on_timer_closed);
 }
 
-/* The whole answer's head, and only half of its body; half of the head where there is no body. */
-static void send_truncated(struct exchange *exchange, int status,
-                           const struct server_header *headers, size_t count, struct text body)
-{
-    struct buffer raw;
-    size_t keep;
-
-    buffer_init(&raw, body.size + 65536);
-    buffer_printf(&raw, "HTTP/1.1 %d %s\r\n", status, http_status_phrase(status));
-    for (size_t i = 0; i < count; i++)
-        buffer_printf(&raw, "%.*s: %.*s\r\n", TEXT_ARG(headers[i].name),
-                      TEXT_ARG(headers[i].value));
-    buffer_printf(&raw, "Content-Length: %zu\r\n\r\n", body.size);
-    keep = body.size ? raw.size + body.size / 2 : raw.size / 2;
-    buffer_append(&raw, body);
-    server_reply_raw(exchange->call, text_part(buffer_text(&raw), 0, keep));
-    buffer_clear(&raw);
-}
-
 static struct record *record_of(struct exchange *exchange)
 {
     return requests_find(&exchange->lab->requests, exchange->number);
@@ -61,27 +42,36 @@ static void exchange_send(struct exchange *exchange, int status,
     struct record *record = record_of(exchange);
 
     recording_add(exchange, status, headers, count, body);
-    if (exchange->fault.kind == FAULT_TRUNCATE) {
-        send_truncated(exchange, status, headers, count, body);
-    } else {
-        if (record)
-            record->status = status;
-        server_reply(exchange->call, status, headers, count, body);
-    }
+    if (record && exchange->fault.kind != FAULT_TRUNCATE)
+        record->status = status;
+    fault_answer_send(exchange, status, headers, count, body);
     exchange_end(exchange);
 }
 
+/* An answer that is nobody's but the fault's: status, garbage, redirect. */
 static void exchange_send_fault(struct exchange *exchange)
 {
     const struct fault *fault = &exchange->fault;
     const char *type = "application/json";
     char *body = fault_body(exchange, &type);
-    char seconds[24];
-    struct server_header headers[2] = {{TEXT("Content-Type"), text_of(type)}};
+    char seconds[24], origin[sizeof(fault->location)];
+    struct text location = text_of(fault->location);
+    struct server_header headers[3] = {{TEXT("Content-Type"), text_of(type)}};
+    char *whole = NULL;
+    size_t count = 1;
 
-    snprintf(seconds, sizeof(seconds), "%lld", (long long)fault->retry_after);
-    headers[1] = (struct server_header){TEXT("Retry-After"), text_of(seconds)};
-    exchange_send(exchange, fault->status, headers, fault->retry_after >= 0 ? 2 : 1, text_of(body));
+    if (fault->retry_after >= 0) {
+        snprintf(seconds, sizeof(seconds), "%lld", (long long)fault->retry_after);
+        headers[count++] = (struct server_header){TEXT("Retry-After"), text_of(seconds)};
+    }
+    if (fault->kind == FAULT_REDIRECT) {
+        fault_foreign_origin(exchange, origin, sizeof(origin));
+        whole = format_new("%s%.*s", origin, TEXT_ARG(exchange->request->path));
+        headers[count++] =
+            (struct server_header){TEXT("Location"), location.size ? location : text_of(whole)};
+    }
+    exchange_send(exchange, fault->status, headers, count, text_of(body));
+    free(whole);
     free(body);
 }
 
@@ -90,6 +80,18 @@ static void exchange_reset(struct exchange *exchange)
     recording_add(exchange, 0, NULL, 0, TEXT(""));
     server_reset(exchange->call);
     exchange_end(exchange);
+}
+
+static void on_gone(struct server_call *call, void *context)
+{
+    (void)call;
+    exchange_reset(context);
+}
+
+/* Until the peer gives up, or the lab ends. */
+static void exchange_hang(struct exchange *exchange)
+{
+    server_call_on_gone(exchange->call, on_gone, exchange);
 }
 
 static void on_delay_before(uv_timer_t *timer)
@@ -132,7 +134,9 @@ void exchange_reply(struct exchange *exchange, int status, const struct server_h
 
     if (kind == FAULT_RESET)
         exchange_reset(exchange);
-    else if (kind == FAULT_STATUS)
+    else if (kind == FAULT_HANG)
+        exchange_hang(exchange);
+    else if (kind == FAULT_STATUS || kind == FAULT_GARBAGE)
         exchange_send_fault(exchange);
     else if (kind == FAULT_DELAY)
         exchange_hold(exchange, status, headers, count, body);
@@ -182,8 +186,18 @@ bool exchange_method_is(const struct exchange *exchange, const char *method)
 
 int64_t exchange_now_s(const struct exchange *exchange)
 {
-    (void)exchange;
-    return now_ms() / 1000;
+    return now_ms() / 1000 + exchange->fault.skew_s;
+}
+
+enum fault_kind exchange_operation_fault(struct exchange *exchange)
+{
+    enum fault_kind kind = fault_take_operation(&exchange->lab->faults, exchange->request->method,
+                                                text_of(exchange->path));
+    struct record *record = record_of(exchange);
+
+    if (record && kind != FAULT_NONE)
+        record->fault = kind;
+    return kind;
 }
 
 static struct exchange *exchange_new(struct lab *lab, enum target target, struct server_call *call,
@@ -212,6 +226,24 @@ static struct exchange *exchange_new(struct lab *lab, enum target target, struct
     return exchange;
 }
 
+/* What comes before the deed, or in its place; the other kinds show in what the services do, or in
+ * what becomes of their answers. */
+static void exchange_start(struct exchange *exchange)
+{
+    enum fault_kind kind = exchange->fault.is_after ? FAULT_NONE : exchange->fault.kind;
+
+    if (kind == FAULT_STATUS || kind == FAULT_GARBAGE || kind == FAULT_REDIRECT)
+        exchange_send_fault(exchange);
+    else if (kind == FAULT_RESET)
+        exchange_reset(exchange);
+    else if (kind == FAULT_HANG)
+        exchange_hang(exchange);
+    else if (kind == FAULT_DELAY)
+        uv_timer_start(&exchange->timer, on_delay_before, exchange->fault.delay_ms, 0);
+    else
+        exchange->handle(exchange);
+}
+
 void exchange_begin(struct lab *lab, enum target target, struct server_call *call,
                     const struct server_request *request, void (*handle)(struct exchange *))
 {
@@ -235,15 +267,7 @@ void exchange_begin(struct lab *lab, enum target target, struct server_call *cal
     if (record)
         record->fault = exchange->fault.kind;
     world_settle(&lab->world, now_ms());
-    if (exchange->fault.is_after || exchange->fault.kind == FAULT_NONE ||
-        exchange->fault.kind == FAULT_STALE || exchange->fault.kind == FAULT_TRUNCATE)
-        handle(exchange);
-    else if (exchange->fault.kind == FAULT_STATUS)
-        exchange_send_fault(exchange);
-    else if (exchange->fault.kind == FAULT_RESET)
-        exchange_reset(exchange);
-    else
-        uv_timer_start(&exchange->timer, on_delay_before, exchange->fault.delay_ms, 0);
+    exchange_start(exchange);
 }
 
 void exchanges_drop(struct lab *lab)

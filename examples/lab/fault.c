@@ -6,17 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kind_names[FAULT_KINDS] = {"none",  "status",   "reset",
-                                                    "delay", "truncate", "stale"};
-
-const char *fault_kind_name(enum fault_kind kind)
-{
-    return kind_names[kind];
-}
-
 static bool only_known_members(const json_t *wish, struct failure *why)
 {
-    static const char known[] = " target kind status retry_after times path method delay_ms after ";
+    static const char known[] = " target kind status code retry_after times path method delay_ms "
+                                "seconds location after ";
     const char *name;
     json_t *value;
 
@@ -29,30 +22,6 @@ static bool only_known_members(const json_t *wish, struct failure *why)
                                name, known);
     }
     return true;
-}
-
-static bool read_target(struct text name, enum target *ret, struct failure *why)
-{
-    for (int i = 0; i < TARGETS; i++) {
-        if (text_is(name, target_names[i])) {
-            *ret = (enum target)i;
-            return true;
-        }
-    }
-    return failure_set(why, FAILURE_INVALID,
-                       "\"target\" is one of entra, imds, arm, scoring, vault, activity");
-}
-
-static bool read_kind(struct text name, enum fault_kind *ret, struct failure *why)
-{
-    for (int i = FAULT_STATUS; i < FAULT_KINDS; i++) {
-        if (text_is(name, kind_names[i])) {
-            *ret = (enum fault_kind)i;
-            return true;
-        }
-    }
-    return failure_set(why, FAILURE_INVALID,
-                       "this lab supports the kinds status, reset, delay, truncate and stale");
 }
 
 static bool read_number(const json_t *wish, const char *name, int64_t fallback, int64_t low,
@@ -84,27 +53,80 @@ static void fault_free(struct fault *fault)
     free(fault);
 }
 
+/* Entra's errors have numbers, ARM's have names; the others' have neither. */
+static bool read_code(struct fault *fault, const json_t *wish, struct failure *why)
+{
+    const json_t *code = json_object_get(wish, "code");
+    bool is_number = fault->target == TARGET_ENTRA;
+
+    if (!code)
+        return true;
+    if (fault->kind != FAULT_STATUS ||
+        (!is_number && fault->target != TARGET_ARM && fault->target != TARGET_ACTIVITY &&
+         fault->target != TARGET_IMDS))
+        return failure_set(why, FAILURE_INVALID,
+                           "\"code\" goes with the kind status of entra, imds, arm and activity");
+    if (is_number ? !json_is_integer(code) || json_integer_value(code) < 1 ||
+                        json_integer_value(code) > 99999999
+                  : !json_is_string(code) || json_string_length(code) >= sizeof(fault->code))
+        return failure_set(why, FAILURE_INVALID, "\"code\" is %s here",
+                           is_number ? "an AADSTS number" : "a word of at most 63 letters");
+    if (is_number)
+        fault->aadsts = (int)json_integer_value(code);
+    else
+        snprintf(fault->code, sizeof(fault->code), "%s", json_string_value(code));
+    return true;
+}
+
+static bool read_location(struct fault *fault, const json_t *wish, struct failure *why)
+{
+    const json_t *location = json_object_get(wish, "location");
+
+    if (!location)
+        return true;
+    if (fault->kind != FAULT_REDIRECT || !json_is_string(location) ||
+        json_string_length(location) >= sizeof(fault->location) ||
+        !text_is_printable(text_of(json_string_value(location))))
+        return failure_set(why, FAILURE_INVALID,
+                           "\"location\" is a URL, and goes with the kind redirect");
+    snprintf(fault->location, sizeof(fault->location), "%s", json_string_value(location));
+    return true;
+}
+
+static int64_t usual_status(const struct fault *fault)
+{
+    int of_code = fault->aadsts ? entra_error_status(fault->aadsts) : 0;
+
+    if (fault->kind == FAULT_REDIRECT)
+        return 307;
+    if (fault->kind == FAULT_GARBAGE)
+        return 200;
+    return of_code ? of_code : 500;
+}
+
 static bool fault_read(struct fault *fault, const json_t *wish, struct failure *why)
 {
     int64_t status, times, delay_ms;
 
     if (!only_known_members(wish, why) ||
-        !read_target(json_text_at(wish, "target"), &fault->target, why) ||
-        !read_kind(json_text_at(wish, "kind"), &fault->kind, why) ||
-        !read_number(wish, "status", 500, 200, 599, &status, why) ||
+        !fault_target_read(json_text_at(wish, "target"), &fault->target, why) ||
+        !fault_kind_read(json_text_at(wish, "kind"), fault->target, &fault->kind, why) ||
+        !read_code(fault, wish, why) || !read_location(fault, wish, why) ||
+        !read_number(wish, "status", usual_status(fault), 200, 599, &status, why) ||
         !read_number(wish, "retry_after", -1, 0, 86400, &fault->retry_after, why) ||
         !read_number(wish, "times", 0, 0, 1000000, &times, why) ||
         !read_number(wish, "delay_ms", 1000, 1, 3600000, &delay_ms, why) ||
+        !read_number(wish, "seconds", 3600, -315360000, 315360000, &fault->skew_s, why) ||
         !read_pattern(wish, "path", &fault->path, why) ||
         !read_pattern(wish, "method", &fault->method, why))
         return false;
-    if (fault->kind == FAULT_STALE && fault->target != TARGET_ARM &&
-        fault->target != TARGET_VAULT && fault->target != TARGET_SCORING)
-        return failure_set(why, FAILURE_INVALID, "only arm, scoring and vault can be stale");
     fault->status = (int)status;
     fault->left = (uint64_t)times;
     fault->delay_ms = (uint64_t)delay_ms;
     fault->is_after = json_boolean_at(wish, "after", false);
+    fault->armed_at = now_ms() / 1000;
+    if (fault->kind != FAULT_CLOCK_SKEW)
+        fault->skew_s = 0;
     return true;
 }
 
@@ -138,38 +160,49 @@ void faults_clear(struct faults *faults)
     }
 }
 
-/* Staleness shows only where keys or secrets are read; elsewhere it would use up its times in vain.
- */
-static bool can_be_stale(enum target target, struct text method, struct text path)
+/* One of its times is used up; the fault may be gone when this returns. */
+static struct fault fault_use(struct faults *faults, struct fault *fault)
 {
-    if (target == TARGET_ARM)
-        return text_matches(path, TEXT("*/listKeys"));
-    if (target == TARGET_VAULT)
-        return text_is(method, "GET") && (text_matches(path, TEXT("/v1/*/data/*")) ||
-                                          text_matches(path, TEXT("/v1/*/metadata/*")));
-    return true;
+    struct fault taken = *fault;
+
+    taken.path = taken.method = NULL;
+    if (fault->left == 1) {
+        SLIST_REMOVE(faults, fault, fault, link);
+        fault_free(fault);
+    } else if (fault->left) {
+        fault->left--;
+    }
+    return taken;
+}
+
+static bool fault_fits(const struct fault *fault, enum target target, struct text method,
+                       struct text path)
+{
+    return fault->target == target && text_matches(path, text_of(fault->path)) &&
+           text_matches(method, text_of(fault->method));
 }
 
 struct fault fault_take(struct faults *faults, enum target target, struct text method,
                         struct text path)
 {
-    struct fault *fault, taken;
+    struct fault *fault;
 
     SLIST_FOREACH (fault, faults, link) {
-        if (fault->target != target || !text_matches(path, text_of(fault->path)) ||
-            !text_matches(method, text_of(fault->method)))
-            continue;
-        if (fault->kind == FAULT_STALE && !can_be_stale(target, method, path))
-            continue;
-        taken = *fault;
-        taken.path = taken.method = NULL;
-        if (fault->left == 1) {
-            SLIST_REMOVE(faults, fault, fault, link);
-            fault_free(fault);
-        } else if (fault->left) {
-            fault->left--;
-        }
-        return taken;
+        if (fault_fits(fault, target, method, path) &&
+            fault_shows(fault->kind, target, method, path))
+            return fault_use(faults, fault);
     }
     return (struct fault){.kind = FAULT_NONE};
+}
+
+enum fault_kind fault_take_operation(struct faults *faults, struct text method, struct text path)
+{
+    struct fault *fault;
+
+    SLIST_FOREACH (fault, faults, link) {
+        if ((fault->kind == FAULT_OPERATION_FAILED || fault->kind == FAULT_OPERATION_HANGS) &&
+            fault_fits(fault, TARGET_ARM, method, path))
+            return fault_use(faults, fault).kind;
+    }
+    return FAULT_NONE;
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each service says when it fails, for faults of kind "status": the form that its clients must
- * understand, with the code that goes with the status. */
+ * understand, with the code that goes with the status. And what stands where no service speaks. */
 #include "examples/lab/lab.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *arm_code(int status)
+static const char *arm_code(const struct fault *fault)
 {
-    switch (status) {
+    if (fault->code[0])
+        return fault->code;
+    switch (fault->status) {
     case 400:
         return "BadRequest";
     case 401:
@@ -49,22 +52,17 @@ static json_t *arm_body(const struct fault *fault)
                                "refresh your credentials.");
     else
         message = json_sprintf("The lab was told to answer %d.", fault->status);
-    return json_pack("{s:{s:s, s:o}}", "error", "code", arm_code(fault->status), "message",
-                     message);
+    return json_pack("{s:{s:s, s:o}}", "error", "code", arm_code(fault), "message", message);
 }
 
-static json_t *entra_body(const struct fault *fault)
+static json_t *entra_body(const struct exchange *exchange)
 {
-    int code = fault->status == 429 ? 90055 : fault->status >= 500 ? 90033 : 7000215;
-    const char *error =
-        fault->status >= 500 || fault->status == 429 ? "temporarily_unavailable" : "invalid_client";
-    char trace[GUID_SIZE];
+    const struct fault *fault = &exchange->fault;
+    int usual = fault->status == 429 ? 90055 : fault->status >= 500 ? 90033 : 7000215;
+    char sentence[64];
 
-    guid_new(trace);
-    return json_pack("{s:s, s:o, s:[i], s:s, s:s}", "error", error, "error_description",
-                     json_sprintf("AADSTS%d: The lab was told to answer %d. Trace ID: %s", code,
-                                  fault->status, trace),
-                     "error_codes", code, "trace_id", trace, "correlation_id", trace);
+    snprintf(sentence, sizeof(sentence), "The lab was told to answer %d.", fault->status);
+    return entra_error_json(exchange, fault->aadsts ? fault->aadsts : usual, sentence);
 }
 
 static json_t *vault_body(const struct fault *fault)
@@ -86,28 +84,43 @@ static char *scoring_body(int status, const char **type)
     return strdup(status == 401 ? "key_auth_access_denied" : "");
 }
 
+/* What a proxy on the way says, in place of the service. */
+static char *garbage_body(const char **type)
+{
+    *type = "text/html; charset=utf-8";
+    return strdup("<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n"
+                  "<body><h1>502 Bad Gateway</h1><hr><center>nginx</center></body></html>\n");
+}
+
 char *fault_body(const struct exchange *exchange, const char **type)
 {
     const struct fault *fault = &exchange->fault;
     json_t *json = NULL;
     char *body;
 
+    if (fault->kind == FAULT_GARBAGE)
+        return garbage_body(type);
+    if (fault->kind == FAULT_REDIRECT) {
+        *type = "text/plain; charset=utf-8";
+        return strdup("");
+    }
     *type = "application/json; charset=utf-8";
     switch (exchange->target) {
     case TARGET_SCORING:
         return scoring_body(fault->status, type);
     case TARGET_ENTRA:
-        json = entra_body(fault);
+        json = entra_body(exchange);
         break;
     case TARGET_IMDS:
-        json = json_pack("{s:s, s:o}", "error", "server_error", "error_description",
+        json = json_pack("{s:s, s:o}", "error", fault->code[0] ? fault->code : "server_error",
+                         "error_description",
                          json_sprintf("The lab was told to answer %d.", fault->status));
         break;
     case TARGET_VAULT:
         json = vault_body(fault);
         break;
     case TARGET_ACTIVITY: /* this service's own form: no envelope */
-        json = json_pack("{s:s, s:o}", "code", arm_code(fault->status), "message",
+        json = json_pack("{s:s, s:o}", "code", arm_code(fault), "message",
                          json_sprintf("The lab was told to answer %d.", fault->status));
         break;
     case TARGET_ARM:

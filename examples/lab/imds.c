@@ -16,7 +16,7 @@ static void imds_error(struct exchange *exchange, int status, const char *error,
 
 static void issue(struct exchange *exchange, const char *resource)
 {
-    int64_t now = now_ms() / 1000;
+    int64_t now = exchange_now_s(exchange);
     struct text audience = text_of(resource);
     char *token;
 
@@ -29,6 +29,7 @@ static void issue(struct exchange *exchange, const char *resource)
                                    .audience = audience,
                                    .now_s = now,
                                    .lifetime_s = TOKEN_LIFETIME_S,
+                                   .is_expired = exchange->fault.kind == FAULT_TOKEN_EXPIRED,
                                });
     /* Both times, and as texts: one library wants the one, another the other. */
     exchange_reply_json(exchange, 200, NULL, 0,

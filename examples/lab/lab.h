@@ -97,7 +97,11 @@ struct endpoint {
     char *copy_path, *copy_field;
 };
 
-/* One regeneration: under way until `due_at`, then applied, and kept for whoever polls it. */
+/* What becomes of a change when its time has come. */
+enum change_fate { CHANGE_SUCCEEDS, CHANGE_FAILS, CHANGE_HANGS };
+
+/* One regeneration: under way until `due_at`, then applied or failed, and kept for whoever polls
+ * it. */
 struct change {
     SLIST_ENTRY(change) link;
     char id[GUID_SIZE], correlation_id[GUID_SIZE], client_request_id[GUID_SIZE];
@@ -106,7 +110,8 @@ struct change {
     int slot;
     char value[256];
     int64_t started_at, due_at;
-    bool is_applied;
+    enum change_fate fate;
+    bool is_applied, has_failed;
 };
 
 struct world {
@@ -134,6 +139,8 @@ struct change *world_regenerate(struct world *world, struct endpoint *endpoint, 
                                 struct text value, int64_t due_at);
 const struct change *world_change(const struct world *world, struct text id);
 void world_settle(struct world *world, int64_t now);
+/* What hangs may go on. */
+void world_release(struct world *world);
 bool endpoint_name_is_valid(struct text name);
 
 /* ---- certificates and tokens (pki.c, jwt.c) -------------------------------------------------- */
@@ -224,8 +231,18 @@ enum fault_kind {
     FAULT_STATUS,
     FAULT_RESET,
     FAULT_DELAY,
+    FAULT_HANG,
     FAULT_TRUNCATE,
+    FAULT_GARBAGE,
     FAULT_STALE,
+    FAULT_REDIRECT,
+    FAULT_OPERATION_FAILED, /* an operation that starts now will fail, */
+    FAULT_OPERATION_HANGS,  /* or will not end before DELETE /fault */
+    FAULT_SEALED,
+    FAULT_STANDBY,
+    FAULT_TOKEN_EXPIRED,    /* issuers: tokens that have expired; others: every token has */
+    FAULT_CLAIMS_CHALLENGE, /* a token is taken only if its request answered the challenge */
+    FAULT_CLOCK_SKEW,
     FAULT_KINDS
 };
 
@@ -236,7 +253,12 @@ struct fault {
     int status;
     int64_t retry_after; /* seconds; -1: no header */
     uint64_t delay_ms;
-    bool is_after; /* act first, then misbehave: the answer is lost, the deed is done */
+    int64_t skew_s;     /* what the server's clock is ahead */
+    int64_t armed_at;   /* seconds */
+    int aadsts;         /* Entra's number; 0: the usual one */
+    char code[64];      /* ARM's, the Activity Log's, the metadata service's; empty: the usual one */
+    char location[256]; /* of a redirect; empty: another listener of ours */
+    bool is_after;      /* act first, then misbehave: the answer is lost, the deed is done */
     uint64_t left; /* 0: until removed */
     char *path, *method;
 };
@@ -245,11 +267,20 @@ SLIST_HEAD(faults, fault);
 /* False with a sentence for the caller of POST /fault. */
 must_use bool fault_arm(struct faults *faults, const json_t *wish, struct failure *why);
 void faults_clear(struct faults *faults);
-/* The fault this request meets, by value; kind NONE when it meets none. Strings in it are not kept.
+/* The fault this request meets, by value; kind NONE when it meets none. Its patterns are not kept.
  */
 struct fault fault_take(struct faults *faults, enum target target, struct text method,
                         struct text path);
+/* What becomes of an operation that this request to ARM starts: FAULT_OPERATION_FAILED, _HANGS or
+ * FAULT_NONE. Apart from fault_take(), so that only requests that do start one use it up. */
+enum fault_kind fault_take_operation(struct faults *faults, struct text method, struct text path);
+/* The kinds and the targets by their names (fault_kinds.c). */
 const char *fault_kind_name(enum fault_kind kind);
+must_use bool fault_target_read(struct text name, enum target *ret, struct failure *why);
+must_use bool fault_kind_read(struct text name, enum target target, enum fault_kind *ret,
+                              struct failure *why);
+/* Whether a request shows the fault at all; where it would not, its times are not used up. */
+bool fault_shows(enum fault_kind kind, enum target target, struct text method, struct text path);
 
 /* ---- requests and their answers (requests.c, exchange.c) ------------------------------------- */
 
@@ -311,6 +342,8 @@ void exchange_caller(struct exchange *exchange, struct text caller);
 bool exchange_method_is(const struct exchange *exchange, const char *method);
 /* What the service that was asked takes for the time, in seconds. */
 int64_t exchange_now_s(const struct exchange *exchange);
+/* To be asked when a request to ARM starts an operation: what shall become of it. */
+enum fault_kind exchange_operation_fault(struct exchange *exchange);
 /* Ends whatever waits for a timer. */
 void exchanges_drop(struct lab *lab);
 
@@ -336,6 +369,11 @@ void control_handle(struct lab *lab, struct server_call *call,
 /* The body a service would send with this status when it fails; `type` gets its Content-Type. To
  * free(). */
 must_use char *fault_body(const struct exchange *exchange, const char **type);
+/* How an answer leaves that is spoilt on its way (fault_answer.c): ends the call. */
+void fault_answer_send(struct exchange *exchange, int status, const struct server_header *headers,
+                       size_t count, struct text body);
+/* Another origin than the one that was asked: "https://host:port". */
+void fault_foreign_origin(const struct exchange *exchange, char *out, size_t size);
 
 /* ARM's error envelope with ARM's headers. */
 void arm_error(struct exchange *exchange, int status, const char *code, const char *format, ...)

@@ -44,25 +44,97 @@ bool vault_method_is(const struct vault_call *call, const char *method)
     return text_is(call->method, method);
 }
 
+/* A fault makes 127.0.0.1 a standby; "localhost" is then its active node. */
+static bool is_standby(const struct vault_call *call)
+{
+    return call->exchange->fault.kind == FAULT_STANDBY &&
+           !text_starts_with_ignoring_case(server_header(call->exchange->request, "Host"),
+                                           TEXT("localhost"));
+}
+
+static bool is_sealed(const struct vault_call *call)
+{
+    return call->exchange->fault.kind == FAULT_SEALED;
+}
+
+/* A sealed server does not know what cluster it is of. */
+static json_t *with_cluster(struct vault_call *call, json_t *json)
+{
+    if (json && !is_sealed(call))
+        json_object_update_new(json, json_pack("{s:s, s:s}", "cluster_name", "keydrift-lab",
+                                               "cluster_id", call->vault->cluster_id));
+    return json;
+}
+
+static int health_status(struct vault_call *call)
+{
+    char *wish = server_parameter(call->exchange->request->query, "standbyok", false);
+    bool is_standby_good = wish && strcmp(wish, "false") != 0;
+
+    free(wish);
+    if (is_sealed(call))
+        return 503;
+    return is_standby(call) && !is_standby_good ? 429 : 200;
+}
+
 static void health(struct vault_call *call)
 {
-    exchange_reply_json(call->exchange, 200, NULL, 0,
-                        json_pack("{s:b, s:b, s:b, s:b, s:s, s:s, s:I, s:s, s:s, s:s}",
-                                  "initialized", 1, "sealed", 0, "standby", 0,
-                                  "performance_standby", 0, "replication_performance_mode",
-                                  "disabled", "replication_dr_mode", "disabled", "server_time_utc",
-                                  (json_int_t)(now_ms() / 1000), "version", VERSION, "cluster_name",
-                                  "keydrift-lab", "cluster_id", call->vault->cluster_id));
+    const char *mode = is_sealed(call) ? "unknown" : "disabled";
+    json_t *json = json_pack("{s:b, s:b, s:b, s:b, s:s, s:s, s:I, s:s}", "initialized", 1, "sealed",
+                             is_sealed(call), "standby", is_sealed(call) || is_standby(call),
+                             "performance_standby", 0, "replication_performance_mode", mode,
+                             "replication_dr_mode", mode, "server_time_utc",
+                             (json_int_t)exchange_now_s(call->exchange), "version", VERSION);
+
+    exchange_reply_json(call->exchange, health_status(call), NULL, 0, with_cluster(call, json));
 }
 
 static void seal_status(struct vault_call *call)
 {
-    exchange_reply_json(
-        call->exchange, 200, NULL, 0,
-        json_pack("{s:s, s:b, s:b, s:i, s:i, s:i, s:s, s:b, s:s, s:b, s:s, s:s, s:s}", "type",
-                  "shamir", "initialized", 1, "sealed", 0, "t", 1, "n", 1, "progress", 0, "nonce",
-                  "", "recovery_seal", 0, "version", VERSION, "migration", 0, "storage_type",
-                  "inmem", "cluster_name", "keydrift-lab", "cluster_id", call->vault->cluster_id));
+    json_t *json = json_pack("{s:s, s:b, s:b, s:i, s:i, s:i, s:s, s:b, s:s, s:b, s:s}", "type",
+                             "shamir", "initialized", 1, "sealed", is_sealed(call), "t", 1, "n", 1,
+                             "progress", 0, "nonce", "", "recovery_seal", 0, "version", VERSION,
+                             "migration", 0, "storage_type", "inmem");
+
+    exchange_reply_json(call->exchange, 200, NULL, 0, with_cluster(call, json));
+}
+
+static json_t *active_address(struct vault_call *call, const char *rest)
+{
+    unsigned port = server_port(call->exchange->lab->servers[LISTENER_VAULT]);
+
+    return json_sprintf("https://localhost:%u%s", port, rest);
+}
+
+static void leader(struct vault_call *call)
+{
+    json_t *json = json_pack("{s:b}", "ha_enabled", call->exchange->fault.kind == FAULT_STANDBY);
+
+    if (json && call->exchange->fault.kind == FAULT_STANDBY)
+        json_object_update_new(
+            json, json_pack("{s:b, s:s, s:o, s:o}", "is_self", !is_standby(call), "active_time",
+                            is_standby(call) ? "0001-01-01T00:00:00Z" : "2026-01-01T00:00:00Z",
+                            "leader_address", active_address(call, ""), "leader_cluster_address",
+                            active_address(call, "")));
+    exchange_reply_json(call->exchange, 200, NULL, 0, json);
+}
+
+/* A standby reads for itself and hands writes on to the active node, unless it is told not to. */
+static bool redirects(struct vault_call *call)
+{
+    struct text wish = server_header(call->exchange->request, "X-Vault-No-Request-Forwarding");
+    struct server_header location = {TEXT("Location"), {0}};
+    json_t *address;
+
+    if (!is_standby(call) || !text_equal_ignoring_case(wish, TEXT("true")) ||
+        text_is(call->method, "GET") || text_is(call->method, "HEAD") ||
+        text_is(call->method, "LIST") || text_starts_with(call->path, TEXT("sys/")))
+        return false;
+    address = active_address(call, call->exchange->path);
+    location.value = text_of(json_string_value(address));
+    exchange_reply(call->exchange, 307, &location, 1, TEXT(""));
+    json_decref(address);
+    return true;
 }
 
 static void mounts(struct vault_call *call)
@@ -148,8 +220,10 @@ static void sys(struct vault_call *call)
         health(call);
     else if (text_is(call->path, "sys/seal-status"))
         seal_status(call);
+    else if (is_sealed(call))
+        vault_error(call, 503, "Vault is sealed");
     else if (text_is(call->path, "sys/leader"))
-        exchange_reply_json(call->exchange, 200, NULL, 0, json_pack("{s:b}", "ha_enabled", 0));
+        leader(call);
     else if (text_starts_with(call->path, TEXT("sys/internal/ui/mounts/")) &&
              vault_method_is(call, "GET"))
         mounts(call);
@@ -288,11 +362,15 @@ void vault_handle(struct exchange *exchange)
         return;
     }
     if (request_makes_sense(&call)) {
-        call.token = token_of(&call);
+        call.token = exchange->fault.kind == FAULT_TOKEN_EXPIRED ? NULL : token_of(&call);
         exchange_caller(exchange, text_of(call.token ? call.token->display_name : ""));
         spend_wrapping_token(&call);
         if (text_starts_with(call.path, TEXT("sys/")))
             sys(&call);
+        else if (is_sealed(&call))
+            vault_error(&call, 503, "Vault is sealed");
+        else if (redirects(&call))
+            ; /* has answered */
         else if (text_starts_with(call.path, TEXT("auth/")))
             vault_auth_handle(&call);
         else

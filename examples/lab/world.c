@@ -178,6 +178,16 @@ const struct change *world_change(const struct world *world, struct text id)
     return NULL;
 }
 
+void world_release(struct world *world)
+{
+    struct change *change;
+
+    SLIST_FOREACH (change, &world->changes, link) {
+        if (change->fate == CHANGE_HANGS)
+            change->fate = CHANGE_SUCCEEDS;
+    }
+}
+
 void world_settle(struct world *world, int64_t now)
 {
     struct change *change;
@@ -185,11 +195,16 @@ void world_settle(struct world *world, int64_t now)
     SLIST_FOREACH (change, &world->changes, link) {
         struct endpoint *endpoint = change->endpoint;
 
-        if (change->is_applied || change->due_at > now)
+        if (change->is_applied || change->has_failed || change->fate == CHANGE_HANGS ||
+            change->due_at > now)
             continue;
-        memcpy(endpoint->before, endpoint->keys, sizeof(endpoint->keys));
-        memcpy(endpoint->keys[change->slot], change->value, sizeof(change->value));
-        change->is_applied = true;
+        if (change->fate == CHANGE_FAILS) {
+            change->has_failed = true;
+        } else {
+            memcpy(endpoint->before, endpoint->keys, sizeof(endpoint->keys));
+            memcpy(endpoint->keys[change->slot], change->value, sizeof(change->value));
+            change->is_applied = true;
+        }
         if (endpoint->pending == change)
             endpoint->pending = NULL;
         activity_log_add(world->log, change, true);

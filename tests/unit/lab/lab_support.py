@@ -84,6 +84,13 @@ class Lab:
         return self.call("authority", "POST", "/" + self.facts["tenant"] + "/oauth2/v2.0/token",
                          urllib.parse.urlencode(form), {"Content-Type": "application/x-www-form-urlencoded"})
 
+    def managed_identity(self, path="/metadata/identity/oauth2/token", headers=None, timeout=10, **changes):
+        query = {"api-version": "2018-02-01", "resource": "https://management.azure.com/"}
+        query.update(changes)
+        query = {name: value for name, value in query.items() if value is not None}
+        return self.call("imds", "GET", path + "?" + urllib.parse.urlencode(query),
+                         headers={"Metadata": "true"} if headers is None else headers, timeout=timeout)
+
     def arm(self, method, target, body=None, headers=None, version="2024-04-01", timeout=10):
         """`target` below the subscription's host; the token and the api-version are added."""
         if not self.token:

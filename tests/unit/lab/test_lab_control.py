@@ -30,7 +30,7 @@ class Control(lab_support.LabCase):
                 ("POST", "/regenerate", {"endpoint": self.lab.facts["endpoint"], "slot": "third"}, 400, "slot"),
                 ("POST", "/regenerate", "broken", 400, "JSON"),
                 ("POST", "/fault", {"target": "moon", "kind": "status"}, 400, "target"),
-                ("POST", "/fault", {"target": "arm", "kind": "sealed"}, 400, "supports"),
+                ("POST", "/fault", {"target": "arm", "kind": "sealed"}, 400, "sealed"),
                 ("POST", "/fault", {"target": "arm", "kind": "status", "colour": 1}, 400, "colour"),
                 ("POST", "/fault", {"target": "arm", "kind": "status", "status": 99}, 400, "status"),
                 ("POST", "/fault", {"target": "entra", "kind": "stale"}, 400, "stale"),
