@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmarks, each a ratio against something run in the same call. Usage: run.py BUILD [checks|cpu|memory]...
+"""The benchmarks, each a ratio against something run in the same call. Usage: run.py BUILD [checks|cpu|memory|clients]...
 
 checks  full checks per CPU second beside a bare libcurl loop that makes the same requests
 cpu     CPU seconds per minute with 1,000 bindings checked every 10 s, beside `bao agent` rendering 1,000 secrets every 10 s
 memory  resident memory of `keydrift run` with 1 and with 1,000 bindings
+clients vaultclient and azureclient beside a bare libcurl loop: CPU, latency, memory; token requests for 10,000 waiters
 """
 import json
 import os
@@ -83,6 +84,19 @@ def bench_checks(build):
     subprocess.run(["ninja", "-C", build, "tests/bench/bench_checks"], check=True, stdout=subprocess.DEVNULL)
     with Lab(build) as lab:
         subprocess.run([build / "tests/bench/bench_checks", lab.dir, "2000", "7"], check=True)
+
+
+def bench_clients(build):
+    print("== the clients beside bare libcurl")
+    subprocess.run(["ninja", "-C", build, "tests/bench/bench_clients"], check=True, stdout=subprocess.DEVNULL)
+    with Lab(build) as lab:
+        subprocess.run([build / "tests/bench/bench_clients", lab.dir, "2000", "7"], check=True)
+    with Lab(build) as lab:
+        subprocess.run([build / "tests/bench/bench_clients", lab.dir, "1", "1", "waiters"], check=True)
+        control = json.loads(pathlib.Path(lab.dir, "lab.json").read_text())["control_url"]
+        with urllib.request.urlopen(control + "/requests?since=0", timeout=10) as answer:
+            asked = [one for one in json.load(answer)["requests"] if one["target"] == "entra"]
+        print(f"  token requests for all of them: {len(asked)} (goal 1)")
 
 
 def bench_memory(build):
@@ -195,7 +209,8 @@ def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     build = pathlib.Path(sys.argv[1]).resolve()
-    benches = {"checks": bench_checks, "cpu": bench_cpu, "memory": bench_memory}
+    benches = {"checks": bench_checks, "cpu": bench_cpu, "memory": bench_memory,
+               "clients": bench_clients}
     for name in sys.argv[2:] or benches:
         if name not in benches:
             sys.exit(f"bench: no \"{name}\"; there are {', '.join(benches)}")
