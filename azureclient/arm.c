@@ -21,14 +21,26 @@ static void on_answer(struct azure_task *task, const struct http_answer *answer,
                       const struct failure *failure)
 {
     struct tokens *tokens = &task->client->tokens;
-    bool is_refused = answer && answer->status == 401;
+    bool is_refused = answer && answer->status == 401, is_challenged = false;
+    struct failure why;
+    struct text header;
 
     if (answer && !is_refused)
         tokens_accepted(tokens, task->arm.token_serial);
+    if (is_refused) {
+        header = http_answer_header(answer, "WWW-Authenticate");
+        is_challenged = tokens_challenged(tokens, task->arm.token_serial, header);
+    }
     if (is_refused && tokens_drop(tokens, task->arm.token_serial) &&
         task->arm.tries_again_after_401) {
         task->arm.tries_again_after_401 = false;
+        task->arm.answers_challenge = is_challenged;
         go(task);
+        return;
+    }
+    if (is_challenged && task->arm.answers_challenge) {
+        tokens_challenged_again(tokens, &why);
+        task->arm.then(task, NULL, &why);
         return;
     }
     task->arm.then(task, answer, failure);
@@ -123,6 +135,7 @@ void arm_send(struct azure_task *task, const struct arm_request *request, task_s
     task->arm.retry = request->retry;
     task->arm.lane = request->lane;
     task->arm.tries_again_after_401 = !request->once;
+    task->arm.answers_challenge = false;
     task->arm.max_answer = request->max_answer;
     task->arm.then = then;
     snprintf(task->arm.request_id, sizeof(task->arm.request_id), "%.*s",

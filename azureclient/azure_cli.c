@@ -180,8 +180,7 @@ static int spawn(struct cli *cli, uv_loop_t *loop, const struct credential *cred
 {
     static char file[] = "az", account[] = "account", verb[] = "get-access-token",
                 output[] = "--output", json[] = "json", resource[] = "--resource",
-                tenant[] = "--tenant", path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
-    static char *bare[] = {path, NULL};
+                tenant[] = "--tenant";
     char *arguments[] = {file,
                          account,
                          verb,
@@ -203,7 +202,7 @@ static int spawn(struct cli *cli, uv_loop_t *loop, const struct credential *cred
         .exit_cb = on_exit,
         .file = file,
         .args = arguments,
-        .env = credential->cli_environment ? credential->cli_environment : bare,
+        .env = credential->cli_environment,
         .cwd = "/bin", /* as Microsoft's libraries: nothing there is found by a relative name */
         .flags = UV_PROCESS_DETACHED,
         .stdio_count = 3,

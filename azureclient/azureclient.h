@@ -89,7 +89,8 @@ struct azure_credential {
     const char *ml_client_id;               /* Azure ML: used when client_id is not set */
 
     /* The environment "az" runs in, "NAME=value" and NULL at the end; PATH decides which az. Never
-     * ours as a whole. NULL: the system's usual PATH and nothing else, so az finds no login. */
+     * ours as a whole. NULL: the system's usual PATH and nothing else, so az finds no login. TZ is
+     * always UTC0, since az prints local times. */
     const char *const *cli_environment;
 };
 

@@ -66,6 +66,7 @@ struct azure_task {
         unsigned lane;
         unsigned token_serial; /* of the token it went out with */
         bool tries_again_after_401;
+        bool answers_challenge; /* with the token it goes out with */
         size_t max_answer;
         task_step *then;
     } arm;
@@ -136,8 +137,10 @@ void tokens_forget(struct tokens *tokens, struct azure_task *task);
  * is not worth a try now: it would be one of many. */
 bool tokens_drop(struct tokens *tokens, unsigned serial);
 /* The WWW-Authenticate header it was refused with, before tokens_drop(): the claims it may ask for
- * go out with the next request. */
-void tokens_challenged(struct tokens *tokens, unsigned serial, struct text header);
+ * go out with the next request. False: it asks for none. */
+bool tokens_challenged(struct tokens *tokens, unsigned serial, struct text header);
+/* The failure when the token that answered the challenge is challenged too. */
+void tokens_challenged_again(const struct tokens *tokens, struct failure *why);
 /* ARM took this one. */
 void tokens_accepted(struct tokens *tokens, unsigned serial);
 

@@ -98,19 +98,22 @@ static bool copy_url(const char *from, const char *fallback, char **to)
     return *to;
 }
 
+/* With a time zone of ours: az prints local times. */
 static bool copy_environment(const char *const *from, char ***to)
 {
-    size_t count = 0;
+    static const char *const bare[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
+    size_t count = 0, kept = 0;
 
-    while (from && from[count])
+    from = from ? from : bare;
+    while (from[count])
         count++;
-    if (!from)
-        return true;
-    *to = memory_zeroed(count + 1, sizeof(**to));
-    for (size_t i = 0; *to && i < count; i++)
-        if (!((*to)[i] = memory_string(from[i])))
+    *to = memory_zeroed(count + 2, sizeof(**to));
+    if (!*to || !((*to)[kept++] = memory_string("TZ=UTC0")))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(from[i], "TZ=", 3) && !((*to)[kept++] = memory_string(from[i])))
             return false;
-    return *to;
+    return true;
 }
 
 static bool copy_all(struct credential *credential, const struct azure_settings *settings)

@@ -98,13 +98,33 @@ bool tokens_drop(struct tokens *tokens, unsigned serial)
     return false;
 }
 
-void tokens_challenged(struct tokens *tokens, unsigned serial, struct text header)
+bool tokens_challenged(struct tokens *tokens, unsigned serial, struct text header)
 {
-    if (serial != tokens->serial || !tokens->expires_at)
-        return;
-    buffer_reset(&tokens->claims);
-    if (!wire_claims(header, &tokens->claims))
-        buffer_reset(&tokens->claims);
+    struct buffer claims = {.limit = CLAIMS_LIMIT};
+
+    if (!wire_claims(header, &claims)) {
+        buffer_clear(&claims);
+        return false;
+    }
+    if (serial == tokens->serial && tokens->expires_at) {
+        buffer_clear(&tokens->claims);
+        tokens->claims = claims;
+    } else {
+        buffer_clear(&claims);
+    }
+    return true;
+}
+
+void tokens_challenged_again(const struct tokens *tokens, struct failure *why)
+{
+    bool is_entra = credential_issuer(tokens->method) == ISSUER_ENTRA;
+
+    failure_set(why, FAILURE_DENIED,
+                "HTTP 401: continuous access evaluation asks for other claims again, %s",
+                is_entra ? "although the token answered its challenge: the identity's access was "
+                           "taken away"
+                         : "and this kind of sign-in cannot bring any");
+    why->http_status = 401;
 }
 
 void tokens_accepted(struct tokens *tokens, unsigned serial)
