@@ -138,6 +138,7 @@ struct operation *azure_find_request(struct azure_client *client, struct text re
                                      void *context)
 {
     const struct azure_key_kind *kind = azure_key_kind_of(resource_id);
+    const struct key_place *place = kind ? azure_key_place_of(kind, resource_id) : NULL;
     struct azure_task *task = task_new(client, sizeof(struct who), client->timeout_ms);
     struct who *who = (struct who *)task;
     struct failure why;
@@ -153,12 +154,12 @@ struct operation *azure_find_request(struct azure_client *client, struct text re
     if (!who->id || !who->request_id) {
         failure_out_of_memory(&why);
         task_end_later(task, &why);
-    } else if (!kind) {
-        arm_unusable_id(resource_id, NULL, &why);
+    } else if (!place) {
+        azure_id_failure(resource_id, NULL, &why);
         task_end_later(task, &why);
     } else {
         who->search = (struct event_search){.resource_id = text_of(who->id),
-                                            .action = text_of(kind->regenerate_action),
+                                            .action = text_of(place->regenerate_action),
                                             .request_id = text_of(who->request_id),
                                             .since_at = since_at};
         send_first(who);

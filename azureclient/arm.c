@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PAGE_LIMIT 50
+#define LEAD_SIZE  80 /* bytes kept free for what callers put before a sentence */
+
 static void go(struct azure_task *task);
 
 const struct secret *arm_token(const struct azure_task *task)
@@ -25,6 +28,8 @@ static void on_answer(struct azure_task *task, const struct http_answer *answer,
     struct failure why;
     struct text header;
 
+    if (answer)
+        quotas_note(&task->client->quotas, text_of(task->arm.target), answer, client_wall_clock());
     if (answer && !is_refused)
         tokens_accepted(tokens, task->arm.token_serial);
     if (is_refused) {
@@ -62,6 +67,9 @@ static void send_with(struct azure_task *task, const struct secret *token)
         .lane = task->arm.lane,
     };
 
+    struct upstream *upstream;
+    struct failure why;
+
     /* Of a longer operation, one call shall not take all the time. */
     if (request.deadline_ms > task->client->timeout_ms)
         request.deadline_ms = task->client->timeout_ms;
@@ -71,7 +79,12 @@ static void send_with(struct azure_task *task, const struct secret *token)
     if (task->arm.request_id[0])
         headers[request.header_count++] =
             (struct http_header){"x-ms-client-request-id", text_of(task->arm.request_id), NULL};
-    task_send(task, task->client->arm, &request, on_answer);
+    upstream = task->arm.origin ? client_upstream(task->client, task->arm.origin, &why)
+                                : task->client->arm;
+    if (upstream)
+        task_send(task, upstream, &request, on_answer);
+    else
+        task->arm.then(task, NULL, &why);
 }
 
 static void on_token(struct azure_task *task, const struct failure *failure)
@@ -132,6 +145,7 @@ void arm_send(struct azure_task *task, const struct arm_request *request, task_s
         return;
     }
     task->arm.method = request->method;
+    task->arm.origin = request->origin;
     task->arm.retry = request->retry;
     task->arm.lane = request->lane;
     task->arm.tries_again_after_401 = !request->once;
@@ -145,22 +159,59 @@ void arm_send(struct azure_task *task, const struct arm_request *request, task_s
 
 /* ---- what went wrong ------------------------------------------------------------------------- */
 
+/* The id that Azure's support asks for. What is no such id is not shown. */
+static struct text support_id(const struct http_answer *answer, const char **name)
+{
+    static const struct {
+        const char *header, *name;
+    } ids[] = {{"x-ms-correlation-request-id", "correlation id"},
+               {"x-ms-request-id", "request id"}};
+
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        struct text id = http_answer_header(answer, ids[i].header);
+        size_t at = 0;
+
+        while (at < id.size && (id.start[at] == '-' || id.start[at] == ':' ||
+                                (id.start[at] >= '0' && id.start[at] <= '9') ||
+                                (id.start[at] >= 'a' && id.start[at] <= 'z') ||
+                                (id.start[at] >= 'A' && id.start[at] <= 'Z')))
+            at++;
+        *name = ids[i].name;
+        if (id.size && at == id.size && id.size <= 64)
+            return id;
+    }
+    return (struct text){0};
+}
+
+void arm_sentence(struct azure_task *task, const struct http_answer *answer, size_t taken,
+                  struct failure *ret)
+{
+    const char *id_name;
+    struct text id = support_id(answer, &id_name);
+    struct arm_error error = {.status = answer->status, .body = answer->body};
+    size_t room = sizeof(ret->text) - LEAD_SIZE;
+    char support[96];
+
+    if (id.size) {
+        snprintf(support, sizeof(support), "%s %.*s", id_name, TEXT_ARG(id));
+        error.support = text_of(support);
+    }
+    wire_arm_sentence(&error, arm_token(task), room > taken ? room - taken : 0, ret);
+    ret->retry_after_ms = http_answer_retry_after_ms(answer);
+}
+
 void arm_failure(struct azure_task *task, const struct http_answer *answer, const char *doing,
                  struct text resource_id, const char *action, struct failure *ret)
 {
-    struct text name = azure_id_name(resource_id);
-    struct failure why;
+    char lead[sizeof(ret->text)];
+    int size = snprintf(lead, sizeof(lead), "%s: cannot %s of %.*s", task->client->arm_origin,
+                        doing, TEXT_ARG(azure_id_name(resource_id)));
+    size_t room = sizeof(lead) - (size_t)size;
 
-    wire_arm_failure(answer->status, answer->body, arm_token(task), &why);
-    if (answer->status == 403)
-        failure_prefix(&why, "cannot %s of %.*s: the identity needs %s", doing, TEXT_ARG(name),
-                       action);
-    else
-        failure_prefix(&why, "cannot %s of %.*s", doing, TEXT_ARG(name));
-    failure_prefix(&why, "%s", task->client->arm_origin);
-    why.http_status = answer->status;
-    why.retry_after_ms = http_answer_retry_after_ms(answer);
-    *ret = why;
+    if (answer->status == 403 && action && (size_t)size < sizeof(lead))
+        snprintf(lead + size, room, ": the identity needs %s", action);
+    arm_sentence(task, answer, strlen(lead), ret);
+    failure_prefix(ret, "%s", lead);
 }
 
 void arm_no_answer(const struct failure *failure, const char *doing, struct text resource_id,
@@ -186,8 +237,43 @@ bool arm_append_target(struct buffer *out, struct text id, const char *verb, con
     return buffer_ok(out);
 }
 
-void arm_unusable_id(struct text id, const struct azure_key_kind *kind, struct failure *why)
+void arm_send_simple(struct azure_task *task, const char *method, struct text id, const char *verb,
+                     const char *version, unsigned lane, task_step *then)
 {
-    failure_set(why, FAILURE_INVALID, "\"%.*s\" is not the id of %s%s", TEXT_ARG(id),
-                kind ? "an " : "a resource whose keys are known here", kind ? kind->name : "");
+    struct buffer target;
+    struct failure why;
+
+    buffer_init(&target, 4096);
+    if (arm_append_target(&target, id, verb, version)) {
+        arm_send(task,
+                 &(struct arm_request){.method = method,
+                                       .target = buffer_text(&target),
+                                       .retry = HTTP_RETRY_SAFE,
+                                       .lane = lane},
+                 then);
+    } else {
+        failure_out_of_memory(&why);
+        task_end_later(task, &why);
+    }
+    buffer_clear(&target);
+}
+
+bool arm_send_page(struct azure_task *task, struct text next, unsigned pages, task_step *then,
+                   struct failure *why)
+{
+    struct text target = wire_target_on(text_of(task->client->arm_origin), next);
+
+    if (pages >= PAGE_LIMIT)
+        return failure_set(why, FAILURE_TOO_LARGE, "there are more than %d pages", PAGE_LIMIT);
+    if (!target.size)
+        return failure_set(why, FAILURE_PROTOCOL,
+                           "the next page is not at the same place and was not followed");
+    arm_send(task,
+             &(struct arm_request){.method = "GET",
+                                   .target = target,
+                                   .retry = HTTP_RETRY_SAFE,
+                                   .lane = task->arm.lane,
+                                   .max_answer = task->arm.max_answer},
+             then);
+    return true;
 }

@@ -135,15 +135,30 @@ void azure_client_close(struct azure_client *client, void (*closed)(void *contex
 
 /* ---- key sources ----------------------------------------------------------------------------- */
 
-/* A kind of resource that issues keys; one row of a table (key_kinds.c). */
+/* A kind of resource that issues keys; one row of a table (key_kinds.c, shown in README.md). */
 struct azure_key_kind;
 /* "azureml-online-endpoint"; NULL for an unknown name. */
 const struct azure_key_kind *azure_key_kind_named(struct text name);
 const char *azure_key_kind_name(const struct azure_key_kind *kind);
-/* The slots by their ARM names, lower case: "primary", "secondary". NULL past the last. */
+/* "Microsoft.MachineLearningServices/workspaces/onlineEndpoints": the ARM type. */
+const char *azure_key_kind_type(const struct azure_key_kind *kind);
+/* The slots: "primary", "secondary", or as Azure calls them: "key1", "password2". NULL past the
+ * last, so at once for a kind whose keys have names of their owner's choice. */
 const char *azure_key_kind_slot(const struct azure_key_kind *kind, size_t index);
 /* The kind's names in the table, for messages; NULL past the last. */
 const char *azure_key_kind_at(size_t index);
+/* False with INVALID and the reason: no such slot, or a kind whose keys Azure cannot make anew one
+ * at a time. */
+must_use bool azure_key_kind_can_regenerate(const struct azure_key_kind *kind, struct text slot,
+                                            struct failure *why);
+/* The slot that callers can be moved to while `slot` is regenerated: it opens the same (a read-only
+ * key has a read-only partner). NULL: there is none. */
+const char *azure_key_kind_partner(const struct azure_key_kind *kind, struct text slot);
+/* The kind that an ARM id is of, its fixed words in any case. NULL with INVALID: it is no id (and
+ * what is wrong with it), of a type whose keys are not known here (and which are), or of one that
+ * cannot be watched (a batch endpoint: its callers bring Entra tokens). Where two kinds have one
+ * type (the admin and the query keys of a search service) it is the first of the table. */
+const struct azure_key_kind *azure_key_kind_of_id(struct text resource_id, struct failure *why);
 
 /* "/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W/
  * onlineEndpoints/E" to memory_free(), or NULL with INVALID when a part could not be a name there.
@@ -151,16 +166,20 @@ const char *azure_key_kind_at(size_t index);
 must_use char *azure_endpoint_id(struct text subscription, struct text resource_group,
                                  struct text workspace, struct text endpoint, struct failure *why);
 
-#define AZURE_SLOTS 2
+#define AZURE_SLOTS 4 /* the most a kind has: cosmos-db, app-configuration */
 
+/* Of a kind with slots: each slot, in the table's order. A null, empty, missing or further key, one
+ * that comes twice, and two slots with the same key are PROTOCOL: what the answer says cannot be
+ * what it is. Of a kind without: what Azure gave, under its names ("functionKeys.default"). */
 struct azure_keys {
-    size_t count;                           /* slots of the kind */
-    const char *slots[AZURE_SLOTS];         /* their names */
-    const struct secret *keys[AZURE_SLOTS]; /* never NULL: a null or empty key is PROTOCOL */
+    size_t count;
+    const char *const *slots;         /* their names */
+    const struct secret *const *keys; /* never NULL */
 };
 typedef void azure_keys_done(const struct azure_keys *keys, const struct failure *failure,
                              void *context);
-/* POST listKeys. */
+/* POST listKeys, page by page where there are pages. INVALID: an Azure ML endpoint whose authMode
+ * says that its callers bring tokens, not keys. */
 struct operation *azure_list_keys(struct azure_client *client, const struct azure_key_kind *kind,
                                   struct text resource_id, unsigned lane, azure_keys_done *done,
                                   void *context);
@@ -173,15 +192,32 @@ struct azure_endpoint {
 };
 typedef void azure_endpoint_done(const struct azure_endpoint *endpoint,
                                  const struct failure *failure, void *context);
+/* Of Azure ML: online, serverless, batch. */
 struct operation *azure_get_endpoint(struct azure_client *client, struct text resource_id,
                                      azure_endpoint_done *done, void *context);
 
+/* How many more requests Azure Resource Manager would take, as its last answer about a subscription
+ * said (x-ms-ratelimit-remaining-...). Limits are per subscription, region, identity and kind of
+ * request, and what a region counts it alone knows: a hint for how fast to go on, no promise. A
+ * POST that lists keys most likely counts as a write. */
+struct azure_quota {
+    int64_t at;                     /* ms since 1970; 0: nothing was said yet */
+    int64_t reads, writes, deletes; /* -1: not said, here and below */
+    int64_t global_reads, global_writes, global_deletes; /* of all identities together */
+    int64_t tenant_reads, tenant_writes;
+    int64_t resource; /* the scarcest that the resource's own service names */
+};
+void azure_client_quota(const struct azure_client *client, struct text subscription,
+                        struct azure_quota *ret);
+
 /* POST regenerateKeys, then the operation it starts followed to its end (Azure-AsyncOperation, then
- * Location, only on the configured ARM host). The POST goes out at most once, whatever happens,
- * with `request_id` (a GUID, for the Activity Log) as x-ms-client-request-id: a 429 or a connection
- * that was never made may be tried again, nothing else. AMBIGUOUS: list the keys to see. Azure
- * makes the new key; list the keys to learn it. `deadline_ms` bounds the whole, polling included
- * (0: 5 minutes). */
+ * Location where the kind's specification says so; only on the configured ARM host, or on a region
+ * of it in the public clouds: https://centraluseuap.management.azure.com). The POST goes out at most
+ * once, whatever happens, with `request_id` (a GUID, for the Activity Log) as
+ * x-ms-client-request-id: a 429 or a connection that was never made may be tried again, nothing
+ * else. AMBIGUOUS: list the keys to see. Azure makes the new key; list the keys to learn it. INVALID
+ * and nothing sent: as azure_key_kind_can_regenerate(). `deadline_ms` bounds the whole, polling
+ * included (0: 5 minutes). */
 struct operation *azure_regenerate_key(struct azure_client *client,
                                        const struct azure_key_kind *kind, struct text resource_id,
                                        struct text slot, struct text request_id,

@@ -7,7 +7,8 @@
  *   token.c       the token we have, and the one request for the next that all wait for
  *   token_try.c   that request: method after method, try after try
  *   arm.c         one authenticated call to Azure Resource Manager
- *   keys.c, regenerate.c, operation_poll.c, activity.c, score.c   the operations
+ *   quota.c       how many more calls Azure Resource Manager says it will take
+ *   keys.c, endpoint.c, regenerate.c, operation_poll.c, activity.c, score.c   the operations
  *
  * A task is a chain of steps, one at a time: waiting for a token, an exchange, a pause. Each step
  * ends in a callback from the loop, so the end may be told right there; only what ends without a
@@ -61,6 +62,7 @@ struct azure_task {
     struct {
         char *target, *body;
         const char *method;
+        const char *origin; /* NULL: the Resource Manager of the settings */
         char request_id[64];
         enum http_retry retry;
         unsigned lane;
@@ -158,6 +160,7 @@ void token_try_begin(struct tokens *tokens);
 
 struct arm_request {
     const char *method;     /* a literal */
+    const char *origin;     /* lives as long as the call; NULL: the settings' */
     struct text target;     /* below the origin */
     const char *body;       /* JSON, or NULL */
     struct text request_id; /* empty: none */
@@ -173,11 +176,20 @@ void arm_send(struct azure_task *task, const struct arm_request *request, task_s
 /* The target of `verb` (may be "") on a resource. False when out of memory. */
 must_use bool arm_append_target(struct buffer *out, struct text id, const char *verb,
                                 const char *version);
-/* The failure of an id that is not of `kind` (NULL: of none we know). */
-void arm_unusable_id(struct text id, const struct azure_key_kind *kind, struct failure *why);
+/* A call without a body, of `verb` (may be "") on a resource. From a starting function too. */
+void arm_send_simple(struct azure_task *task, const char *method, struct text id, const char *verb,
+                     const char *version, unsigned lane, task_step *then);
+/* The GET of the next page, which must be at the same place; `pages` had been read before. False:
+ * it is elsewhere, or one of too many. */
+must_use bool arm_send_page(struct azure_task *task, struct text next, unsigned pages,
+                            task_step *then, struct failure *why);
 /* The failure an answer is, beginning with `doing`, with the missing action named for a 403. */
 void arm_failure(struct azure_task *task, const struct http_answer *answer, const char *doing,
                  struct text resource_id, const char *action, struct failure *ret);
+/* What the answer itself says, with the id that Azure's support asks for, in a length that leaves
+ * room for `taken` bytes before it. */
+void arm_sentence(struct azure_task *task, const struct http_answer *answer, size_t taken,
+                  struct failure *ret);
 /* The same for an exchange that brought none. */
 void arm_no_answer(const struct failure *failure, const char *doing, struct text resource_id,
                    struct failure *ret);
@@ -190,8 +202,13 @@ const struct secret *arm_token(const struct azure_task *task);
 /* Follows what a regeneration's accepted POST started. `ended` gets NULL, or the failure: REMOTE
  * when Azure says it failed, AMBIGUOUS when its end could not be seen. */
 struct operation_poll {
-    char *status_target, *result_target; /* of Azure-AsyncOperation and Location; NULL: not given */
-    bool is_final;                       /* the one GET of Location after the monitor said so */
+    /* What Azure-AsyncOperation and Location name. Without an origin it is on the Resource Manager
+     * of the settings, else on a region of it; without a target the header was not given. */
+    struct poll_place {
+        char *origin, *target;
+    } status, result;
+    bool ends_at_result; /* the kind's specification wants one GET of Location at the end */
+    bool is_final;       /* this is it */
     void (*ended)(struct azure_task *task, const struct failure *failure);
 };
 
@@ -199,6 +216,21 @@ struct operation_poll {
 void operation_poll_start(struct azure_task *task, struct operation_poll *poll,
                           const struct http_answer *accepted);
 void operation_poll_clear(struct operation_poll *poll);
+
+/* ---- quota.c --------------------------------------------------------------------------------- */
+
+#define QUOTA_LIMIT 64
+
+/* What was last said of each subscription; of those not asked for longest nothing is kept. */
+struct quotas {
+    struct azure_quota rows[QUOTA_LIMIT];
+    char subscriptions[QUOTA_LIMIT][40];
+    unsigned count;
+};
+
+/* Takes in the x-ms-ratelimit-remaining-... headers of an answer to a call below `target`. */
+void quotas_note(struct quotas *quotas, struct text target, const struct http_answer *answer,
+                 int64_t now_at);
 
 /* ---- client.c -------------------------------------------------------------------------------- */
 
@@ -215,6 +247,7 @@ struct azure_client {
     struct upstream *arm;
     struct upstream *issuers[ISSUER_UPSTREAMS]; /* NULL: not needed */
     char *arm_origin, *ca_file;
+    struct quotas quotas;
     uint32_t timeout_ms;
     unsigned max_in_flight;
     struct credential credential;
@@ -231,6 +264,9 @@ struct azure_client {
 
 /* score.c */
 void scorers_close(struct azure_client *client);
+/* The upstream of another origin than the settings', opened when first needed. */
+struct upstream *client_upstream(struct azure_client *client, const char *origin,
+                                 struct failure *why);
 /* Milliseconds since 1970, for what Azure dates. */
 int64_t client_wall_clock(void);
 /* Finishes closing when nothing is left. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Follows an accepted operation to its end: Azure-AsyncOperation first, then one GET of Location;
- * or Location alone (ARM's asynchronous operations, "final-state-via: location").
+/* Follows an accepted operation to its end: Azure-AsyncOperation first, then one GET of Location
+ * where the specification wants it ("final-state-via: location"); or Location alone.
  *
- * Each look carries our token, so only the configured Resource Manager is asked. By now Azure has
- * taken the change on: whatever keeps us from seeing its end is AMBIGUOUS. */
+ * Each look carries our token, so only the configured Resource Manager is asked, or in the public
+ * clouds a region of it. By now Azure has taken the change on: whatever keeps us from seeing its
+ * end is AMBIGUOUS. */
 #include "azureclient/client.h"
 #include "azureclient/wire.h"
 #include "base/memory.h"
@@ -14,11 +15,17 @@
 
 static void look(struct azure_task *task);
 
+static void place_clear(struct poll_place *place)
+{
+    memory_free(place->origin);
+    memory_free(place->target);
+    *place = (struct poll_place){0};
+}
+
 void operation_poll_clear(struct operation_poll *poll)
 {
-    memory_free(poll->status_target);
-    memory_free(poll->result_target);
-    poll->status_target = poll->result_target = NULL;
+    place_clear(&poll->status);
+    place_clear(&poll->result);
 }
 
 static void end(struct azure_task *task, const struct failure *failure)
@@ -38,17 +45,16 @@ static void end_ambiguous(struct azure_task *task, const char *what)
 
 /* What the header names, or what was known before when it is absent. False after ending the task.
  */
-static bool take_target(struct azure_task *task, const struct http_answer *answer,
-                        const char *header, char **target)
+static bool take_place(struct azure_task *task, const struct http_answer *answer,
+                       const char *header, struct poll_place *place)
 {
-    struct text url = http_answer_header(answer, header), origin, rest, found;
+    struct text url = http_answer_header(answer, header), origin, rest, region, target;
+    struct poll_place found;
     struct failure why;
-    char *copy;
 
     if (!url.size)
         return true;
-    found = wire_target_on(text_of(task->client->arm_origin), url);
-    if (!found.size) {
+    if (!wire_operation_at(text_of(task->client->arm_origin), url, &region, &target)) {
         if (!wire_split_url(url, &origin, &rest))
             origin = TEXT("a place that is no absolute URL");
         failure_set(&why, FAILURE_AMBIGUOUS,
@@ -58,21 +64,30 @@ static bool take_target(struct azure_task *task, const struct http_answer *answe
         end(task, &why);
         return false;
     }
-    copy = text_copy(found);
-    if (!copy) {
+    found.origin = region.size ? text_copy(region) : NULL;
+    found.target = text_copy(target);
+    if (!found.target || (region.size && !found.origin)) {
+        place_clear(&found);
         end_ambiguous(task, "we are out of memory");
         return false;
     }
-    memory_free(*target);
-    *target = copy;
+    place_clear(place);
+    *place = found;
     return true;
+}
+
+static bool names_pause(const struct http_answer *answer)
+{
+    return http_answer_header(answer, "Retry-After").size ||
+           http_answer_header(answer, "retry-after-ms").size ||
+           http_answer_header(answer, "x-ms-retry-after-ms").size;
 }
 
 static uint64_t pause_after(const struct http_answer *answer)
 {
     uint32_t asked_ms = http_answer_retry_after_ms(answer);
 
-    if (!http_answer_header(answer, "Retry-After").size)
+    if (!names_pause(answer))
         return PAUSE_MS;
     return asked_ms < PAUSE_FLOOR_MS ? PAUSE_FLOOR_MS : asked_ms;
 }
@@ -96,7 +111,8 @@ static void on_cannot_see(struct azure_task *task, const struct http_answer *ans
 {
     struct failure why, whole;
 
-    wire_arm_failure(answer->status, answer->body, arm_token(task), &why);
+    arm_sentence(task, answer, sizeof("Azure accepted it, but how it ended cannot be seen") + 50,
+                 &why);
     failure_set(&whole, FAILURE_AMBIGUOUS,
                 "Azure accepted it, but how it ended cannot be seen (" LIST_IT "): %s", why.text);
     whole.http_status = answer->status;
@@ -118,8 +134,8 @@ static void on_status(struct azure_task *task, const struct http_answer *answer)
     enum wire_state state = WIRE_RUNNING;
     struct failure reason;
 
-    if (!take_target(task, answer, "Azure-AsyncOperation", &poll->status_target) ||
-        !take_target(task, answer, "Location", &poll->result_target))
+    if (!take_place(task, answer, "Azure-AsyncOperation", &poll->status) ||
+        !take_place(task, answer, "Location", &poll->result))
         return;
     if (answer->status == 202 && !answer->body.size) {
         look_later(task, pause_after(answer));
@@ -133,7 +149,7 @@ static void on_status(struct azure_task *task, const struct http_answer *answer)
         return;
     if (state == WIRE_RUNNING) {
         look_later(task, pause_after(answer));
-    } else if (poll->result_target) {
+    } else if (poll->ends_at_result && poll->result.target) {
         poll->is_final = true;
         look(task);
     } else {
@@ -148,7 +164,7 @@ static void on_result(struct azure_task *task, const struct http_answer *answer)
     struct failure reason;
 
     if (answer->status == 202 && !poll->is_final) {
-        if (take_target(task, answer, "Location", &poll->result_target))
+        if (take_place(task, answer, "Location", &poll->result))
             look_later(task, pause_after(answer));
         return;
     }
@@ -156,7 +172,10 @@ static void on_result(struct azure_task *task, const struct http_answer *answer)
     if (answer->body.size && wire_operation(answer->body, arm_token(task), &state, &reason) &&
         has_failed(task, state, &reason))
         return;
-    end(task, NULL);
+    if (state == WIRE_RUNNING && !poll->is_final)
+        look_later(task, pause_after(answer));
+    else
+        end(task, NULL);
 }
 
 static void on_no_answer(struct azure_task *task, const struct failure *failure)
@@ -182,7 +201,7 @@ static void on_look(struct azure_task *task, const struct http_answer *answer,
         look_later(task, pause_after(answer));
     else if (answer->status < 200 || answer->status > 204 || answer->status == 203)
         on_cannot_see(task, answer);
-    else if (task->poll->is_final || !task->poll->status_target)
+    else if (task->poll->is_final || !task->poll->status.target)
         on_result(task, answer);
     else
         on_status(task, answer);
@@ -191,12 +210,14 @@ static void on_look(struct azure_task *task, const struct http_answer *answer,
 static void look(struct azure_task *task)
 {
     const struct operation_poll *poll = task->poll;
-    bool is_result = poll->is_final || !poll->status_target;
+    bool is_result = poll->is_final || !poll->status.target;
+    const struct poll_place *place = is_result ? &poll->result : &poll->status;
 
     arm_send(task,
              &(struct arm_request){
                  .method = "GET",
-                 .target = text_of(is_result ? poll->result_target : poll->status_target),
+                 .origin = place->origin,
+                 .target = text_of(place->target),
                  .retry = HTTP_RETRY_SAFE,
              },
              on_look);
@@ -206,10 +227,10 @@ void operation_poll_start(struct azure_task *task, struct operation_poll *poll,
                           const struct http_answer *accepted)
 {
     task->poll = poll;
-    if (!take_target(task, accepted, "Azure-AsyncOperation", &poll->status_target) ||
-        !take_target(task, accepted, "Location", &poll->result_target))
+    if (!take_place(task, accepted, "Azure-AsyncOperation", &poll->status) ||
+        !take_place(task, accepted, "Location", &poll->result))
         return;
-    if (!poll->status_target && !poll->result_target)
+    if (!poll->status.target && !poll->result.target)
         end_ambiguous(task, "names no operation to follow");
     else
         look_later(task, pause_after(accepted));

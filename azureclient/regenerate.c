@@ -7,10 +7,11 @@
 #include "azureclient/client.h"
 #include "azureclient/key_kinds.h"
 #include "azureclient/wire.h"
+#include "azureclient/wire_keys.h"
 #include "base/memory.h"
 #include "net/retry.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #define DEFAULT_DEADLINE_MS (5u * 60 * 1000)
 #define TRIES               4
@@ -19,9 +20,12 @@
 struct regenerate {
     struct azure_task task;
     const struct azure_key_kind *kind;
+    const struct key_place *place;
     size_t slot;
     char *id, *request_id;
-    unsigned tries;
+    char *made_body; /* of a kind that regenerates by the key's id, once that is known */
+    char doing[64];
+    unsigned tries, pages;
     struct operation_poll poll;
     operation_done *done;
     void *context;
@@ -41,15 +45,16 @@ static void regenerate_release(struct azure_task *task)
     operation_poll_clear(&regenerate->poll);
     memory_free(regenerate->id);
     memory_free(regenerate->request_id);
+    memory_free(regenerate->made_body);
 }
 
+/* A failure that does not say yet what was tried. */
 static void fail_regenerate(struct azure_task *task, const struct failure *failure)
 {
     struct regenerate *regenerate = (struct regenerate *)task;
     struct failure why = *failure;
 
-    failure_prefix(&why, "regenerating the %s key of %.*s",
-                   regenerate->kind->slots[regenerate->slot].name,
+    failure_prefix(&why, "cannot %s of %.*s", regenerate->doing,
                    TEXT_ARG(azure_id_name(text_of(regenerate->id))));
     task_end(task, &why);
 }
@@ -106,21 +111,29 @@ static void on_post(struct azure_task *task, const struct http_answer *answer,
     }
     if (answer->status == 201 || answer->status == 202) {
         regenerate->poll.ended = on_followed;
+        regenerate->poll.ends_at_result = regenerate->kind->final == FINAL_LOCATION;
         operation_poll_start(task, &regenerate->poll, answer);
         return;
     }
     if (answer->status == 429 && regenerate_again(task, http_answer_retry_after_ms(answer)))
         return;
-    arm_failure(task, answer, "regenerate a key", text_of(regenerate->id),
-                regenerate->kind->regenerate_action, &why);
+    arm_failure(task, answer, regenerate->doing, text_of(regenerate->id),
+                regenerate->place->regenerate_action, &why);
     if (answer->status == 408 || answer->status >= 500 || answer->status < 300) {
-        char text[sizeof(why.text)];
-
-        memcpy(text, why.text, sizeof(text));
-        failure_set(&why, FAILURE_AMBIGUOUS, "Azure may have done it (" LIST_IT "): %s", text);
-        why.http_status = answer->status;
+        why.kind = FAILURE_AMBIGUOUS;
+        failure_prefix(&why, "Azure may have done it (" LIST_IT ")");
     }
-    fail_regenerate(task, &why);
+    task_end(task, &why);
+}
+
+static bool append_regenerate_target(struct buffer *out, const struct regenerate *regenerate)
+{
+    const char *path = regenerate->kind->slots[regenerate->slot].regenerate_path;
+    char verb[64];
+
+    snprintf(verb, sizeof(verb), "%s%s%s", regenerate->place->regenerate_verb, path ? "/" : "",
+             path ? path : "");
+    return arm_append_target(out, text_of(regenerate->id), verb, regenerate->kind->api_version);
 }
 
 static void post_regenerate(struct azure_task *task)
@@ -131,13 +144,14 @@ static void post_regenerate(struct azure_task *task)
 
     regenerate->tries++;
     buffer_init(&target, 4096);
-    if (arm_append_target(&target, text_of(regenerate->id), regenerate->kind->regenerate_verb,
-                          regenerate->kind->api_version)) {
+    if (append_regenerate_target(&target, regenerate)) {
         arm_send(task,
                  &(struct arm_request){
                      .method = "POST",
                      .target = buffer_text(&target),
-                     .body = regenerate->kind->slots[regenerate->slot].regenerate_body,
+                     .body = regenerate->made_body
+                                 ? regenerate->made_body
+                                 : regenerate->kind->slots[regenerate->slot].regenerate_body,
                      .request_id = text_of(regenerate->request_id),
                      .retry = HTTP_RETRY_NEVER,
                      .once = true,
@@ -150,6 +164,49 @@ static void post_regenerate(struct azure_task *task)
     buffer_clear(&target);
 }
 
+/* ---- which key: where a key has an id of Azure's making -------------------------------------- */
+
+static void on_ids(struct azure_task *task, const struct http_answer *answer,
+                   const struct failure *failure)
+{
+    struct regenerate *regenerate = (struct regenerate *)task;
+    struct text id = text_of(regenerate->id);
+    struct failure why = {0};
+    char *next = NULL;
+
+    if (failure) {
+        arm_no_answer(failure, regenerate->doing, id, &why);
+        task_end(task, &why);
+        return;
+    }
+    if (answer->status != 200) {
+        arm_failure(task, answer, "list the keys, to regenerate one,", id,
+                    regenerate->place->list_action, &why);
+        task_end(task, &why);
+        return;
+    }
+    regenerate->made_body =
+        wire_regenerate_body(regenerate->kind, regenerate->slot, answer->body, &next, &why);
+    if (regenerate->made_body)
+        post_regenerate(task);
+    else if (why.kind || !arm_send_page(task, text_of(next), ++regenerate->pages, on_ids, &why))
+        fail_regenerate(task, &why);
+    memory_free(next);
+}
+
+static void begin(struct azure_task *task)
+{
+    struct regenerate *regenerate = (struct regenerate *)task;
+
+    if (regenerate->kind->regenerates_by_id)
+        arm_send_simple(task, "POST", text_of(regenerate->id), regenerate->place->list_verb,
+                        regenerate->kind->api_version, 0, on_ids);
+    else
+        post_regenerate(task);
+}
+
+/* ---- starting -------------------------------------------------------------------------------- */
+
 static bool check_regenerate(const struct regenerate *regenerate, struct text slot,
                              struct failure *why)
 {
@@ -158,13 +215,12 @@ static bool check_regenerate(const struct regenerate *regenerate, struct text sl
 
     if (!regenerate->id || !regenerate->request_id)
         return failure_out_of_memory(why);
-    if (azure_key_kind_of(id) != regenerate->kind) {
-        arm_unusable_id(id, regenerate->kind, why);
+    if (!regenerate->place) {
+        azure_id_failure(id, regenerate->kind, why);
         return false;
     }
-    if (regenerate->slot == AZURE_SLOTS)
-        return failure_set(why, FAILURE_INVALID, "%s has no key \"%.*s\"", regenerate->kind->name,
-                           TEXT_ARG(slot));
+    if (!azure_key_kind_can_regenerate(regenerate->kind, slot, why))
+        return false;
     if (request_id.size >= sizeof(regenerate->task.arm.request_id) ||
         !text_is_printable(request_id))
         return failure_set(why, FAILURE_INVALID, "the request id is not a GUID");
@@ -186,13 +242,16 @@ struct operation *azure_regenerate_key(struct azure_client *client,
     task->tell = regenerate_tell;
     task->release = regenerate_release;
     regenerate->kind = kind;
+    regenerate->place = azure_key_place_of(kind, resource_id);
     regenerate->slot = azure_key_kind_find_slot(kind, slot);
+    snprintf(regenerate->doing, sizeof(regenerate->doing), "regenerate the %.*s key",
+             TEXT_ARG(text_part(slot, 0, 32)));
     regenerate->done = done;
     regenerate->context = context;
     regenerate->id = text_copy(resource_id);
     regenerate->request_id = text_copy(request_id);
     if (check_regenerate(regenerate, slot, &why))
-        post_regenerate(task);
+        begin(task);
     else
         task_end_later(task, &why);
     return &task->operation;

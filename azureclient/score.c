@@ -176,8 +176,8 @@ static struct scorer *scorer_new(struct azure_client *client, const char *origin
     return scorer;
 }
 
-static struct upstream *upstream_for(struct azure_client *client, const char *origin,
-                                     struct failure *why)
+struct upstream *client_upstream(struct azure_client *client, const char *origin,
+                                 struct failure *why)
 {
     struct scorer *scorer;
 
@@ -229,7 +229,7 @@ static bool send_score(struct score *score, struct text uri, struct text body,
     score->origin = text_copy(origin);
     if (!score->key || !score->origin)
         return failure_out_of_memory(why);
-    upstream = upstream_for(score->task.client, score->origin, why);
+    upstream = client_upstream(score->task.client, score->origin, why);
     if (!upstream)
         return false;
     buffer_init(&path, 8192);

@@ -10,51 +10,6 @@
 
 #define KEY_LIMIT ((size_t)4 << 10)
 
-/* ---- keys ------------------------------------------------------------------------------------ */
-
-static bool key_at(const json_t *json, const char *member, const char *slot, struct secret **ret,
-                   struct failure *why)
-{
-    const json_t *value = json_object_get(json, member);
-    struct text key = json_text_at(json, member);
-
-    if (!value || json_is_null(value))
-        return failure_set(why, FAILURE_PROTOCOL,
-                           "Azure gave no %s key (does the endpoint use keys, authMode Key?)",
-                           slot);
-    if (!json_is_string(value))
-        return failure_set(why, FAILURE_PROTOCOL, "the %s key Azure gave is not a string", slot);
-    if (!key.size)
-        return failure_set(why, FAILURE_PROTOCOL, "the %s key Azure gave is empty", slot);
-    if (key.size > KEY_LIMIT || !text_is_printable(key))
-        return failure_set(why, FAILURE_PROTOCOL,
-                           "the %s key Azure gave is longer than %zu bytes or not printable", slot,
-                           KEY_LIMIT);
-    *ret = secret_new(key);
-    return *ret || failure_out_of_memory(why);
-}
-
-bool wire_keys(const struct azure_key_kind *kind, struct text body,
-               struct secret *keys[AZURE_SLOTS], struct failure *why)
-{
-    cleanup_with(json_clean) json_t *json = json_read_object(body, why);
-    struct secret *found[AZURE_SLOTS] = {0};
-
-    if (!json) {
-        failure_prefix(why, "the list of keys");
-        return false;
-    }
-    for (size_t i = 0; i < AZURE_SLOTS; i++) {
-        if (key_at(json, kind->slots[i].member, kind->slots[i].name, &found[i], why))
-            continue;
-        while (i)
-            secret_free(found[--i]);
-        return false;
-    }
-    memcpy(keys, found, sizeof(found));
-    return true;
-}
-
 /* ---- the state of an operation --------------------------------------------------------------- */
 
 bool wire_operation(struct text body, const struct secret *secret, enum wire_state *ret,
@@ -133,4 +88,58 @@ struct text wire_target_on(struct text origin, struct text url)
         !target.size || target.start[0] != '/')
         return (struct text){0};
     return target;
+}
+
+/* ---- regions --------------------------------------------------------------------------------- */
+
+/* Only where Microsoft owns the whole domain: elsewhere a name below ours may be anybody's. */
+static bool has_regions(struct text origin)
+{
+    static const char *const clouds[] = {"https://management.azure.com",
+                                         "https://management.usgovcloudapi.net",
+                                         "https://management.chinacloudapi.cn"};
+
+    for (size_t i = 0; i < sizeof(clouds) / sizeof(clouds[0]); i++)
+        if (text_equal_ignoring_case(origin, text_of(clouds[i])))
+            return true;
+    return false;
+}
+
+static bool is_label(struct text text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.start[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '-')
+            return false;
+    }
+    return text.size > 0 && text.size < 64;
+}
+
+static bool is_region_of(struct text origin, struct text other)
+{
+    struct text https = TEXT("https://"), host = text_part(origin, https.size, origin.size);
+    struct text label, rest = text_part(other, https.size, other.size);
+
+    return has_regions(origin) && text_starts_with_ignoring_case(other, https) &&
+           text_split(&rest, '.', &label) && is_label(label) &&
+           text_equal_ignoring_case(rest, host);
+}
+
+bool wire_operation_at(struct text origin, struct text url, struct text *region,
+                       struct text *target)
+{
+    struct text its_origin, found = wire_target_on(origin, url);
+
+    *region = (struct text){0};
+    *target = found;
+    if (found.size)
+        return true;
+    if (!wire_split_url(url, &its_origin, &found) || !found.size || found.start[0] != '/' ||
+        !is_region_of(without_default_port(origin), without_default_port(its_origin)))
+        return false;
+    *region = its_origin;
+    *target = found;
+    return true;
 }

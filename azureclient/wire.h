@@ -42,9 +42,18 @@ void wire_arm_failure(int status, struct text body, const struct secret *secret,
                       struct failure *why);
 enum failure_kind wire_kind_of_status(int status);
 
-/* All slots of `kind`, or none. The caller frees them. */
-must_use bool wire_keys(const struct azure_key_kind *kind, struct text body,
-                        struct secret *keys[AZURE_SLOTS], struct failure *why);
+/* The same from all that is known of an answer, with a message as long as `room` for the whole lets
+ * it be, advice where a code means more than it says, and the id that Azure's support asks for. */
+struct arm_error {
+    int status;
+    struct text body;
+    struct text support; /* "correlation id 0f0f..."; empty: none */
+};
+void wire_arm_sentence(const struct arm_error *error, const struct secret *secret, size_t room,
+                       struct failure *why);
+
+/* An endpoint of Azure ML whose callers bring tokens instead of keys: `mode` is the word for it. */
+bool wire_takes_tokens(struct text body, char *mode, size_t size);
 
 enum wire_state { WIRE_RUNNING, WIRE_SUCCEEDED, WIRE_FAILED, WIRE_CANCELED };
 /* A status monitor's answer. On WIRE_FAILED and WIRE_CANCELED `reason` holds the sentence; on false
@@ -55,6 +64,11 @@ must_use bool wire_operation(struct text body, const struct secret *secret, enum
 /* The path and query of an absolute `url`, when it is on the very `origin` ("https://host:port",
  * host in any case, default ports filled in); the empty text with start NULL otherwise. */
 struct text wire_target_on(struct text origin, struct text url);
+/* The same for the address of an operation, which may also be on a region of the Resource Manager
+ * of a public cloud ("https://centraluseuap.management.azure.com"): then `region` is its origin,
+ * otherwise its start is NULL. */
+must_use bool wire_operation_at(struct text origin, struct text url, struct text *region,
+                                struct text *target);
 /* Cuts "https://host[:port]" from a URL; false for user info, a fragment, another scheme, an empty
  * host, or bytes that belong in no URL. `target` begins with '/' or '?', or is empty. */
 must_use bool wire_split_url(struct text url, struct text *origin, struct text *target);
@@ -63,5 +77,9 @@ must_use bool wire_split_url(struct text url, struct text *origin, struct text *
 
 /* Appends `message` in one line without `secret` and without anything that looks like a token. */
 void wire_quote(struct buffer *out, struct text message, const struct secret *secret);
+/* The same in at most `limit` bytes and without its end stop. */
+void wire_quote_short(struct buffer *out, struct text message, size_t limit,
+                      const struct secret *secret);
+bool wire_looks_like_html(struct text body);
 
 #endif

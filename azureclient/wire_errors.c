@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Error bodies become one plain sentence each.
- *
- * Azure has several dialects: ARM's {"error":{...}} with nested details, a bare {code,message},
- * Entra's {error,error_description}, and whatever a proxy puts in between. The code is kept in all
- * of them, since that is what people search for; the text of bodies nobody understands is not shown
- * at all. */
+/* Quoting what came from outside, and the errors of token requests as one plain sentence each. */
 #include "azureclient/wire.h"
 #include "net/json.h"
 
@@ -71,10 +66,9 @@ void wire_quote(struct buffer *out, struct text message, const struct secret *se
     buffer_clear(&memory);
 }
 
-/* A message in one line, without its end stop, scrubbed whole before it is cut: half a secret would
- * not be found. */
-static void quote_short(struct buffer *out, struct text message, size_t limit,
-                        const struct secret *secret)
+/* Scrubbed whole before it is cut: half a secret would not be found. */
+void wire_quote_short(struct buffer *out, struct text message, size_t limit,
+                      const struct secret *secret)
 {
     struct buffer whole;
     struct text text;
@@ -97,135 +91,11 @@ static void quote_short(struct buffer *out, struct text message, size_t limit,
     buffer_clear(&whole);
 }
 
-/* ---- kinds ----------------------------------------------------------------------------------- */
-
-enum failure_kind wire_kind_of_status(int status)
-{
-    switch (status) {
-    case 401:
-    case 403:
-        return FAILURE_DENIED;
-    case 404:
-    case 410:
-        return FAILURE_NOT_FOUND;
-    case 409:
-    case 412:
-        return FAILURE_CONFLICT;
-    case 429:
-        return FAILURE_THROTTLED;
-    case 408:
-        return FAILURE_REMOTE;
-    default:
-        break;
-    }
-    if (status >= 500)
-        return FAILURE_REMOTE;
-    return status >= 400 ? FAILURE_INVALID : FAILURE_PROTOCOL;
-}
-
-/* ---- ARM ------------------------------------------------------------------------------------- */
-
-static bool looks_like_html(struct text body)
+bool wire_looks_like_html(struct text body)
 {
     struct text start = text_trim(text_part(body, 0, 256));
 
     return text_starts_with(start, TEXT("<"));
-}
-
-/* A member by either of its spellings. */
-static struct text member(const json_t *json, const char *name, const char *other)
-{
-    struct text text = json_text_at(json, name);
-
-    return text.size ? text : json_text_at(json, other);
-}
-
-static void append_code_and_message(struct buffer *out, const json_t *error,
-                                    const struct secret *secret)
-{
-    struct text code = member(error, "code", "Code");
-    struct text message = member(error, "message", "Message");
-
-    if (code.size)
-        quote_short(out, code, CODE_LIMIT, secret);
-    if (code.size && message.size)
-        buffer_append_string(out, ": ");
-    if (message.size)
-        quote_short(out, message, MESSAGE_LIMIT, secret);
-}
-
-static const json_t *innermost(const json_t *error)
-{
-    const json_t *found = error, *next;
-
-    for (int depth = 0; depth < 8; depth++) {
-        next = json_at(found, "innererror");
-        if (!next)
-            next = json_at(found, "innerError");
-        if (!next)
-            next = json_array_get(json_at(found, "details"), 0);
-        if (!json_is_object(next) || !member(next, "code", "Code").size)
-            break;
-        found = next;
-    }
-    return found;
-}
-
-/* AML keeps its true reason in additionalInfo:
- * [{"type":"InnerError","info":{"value":{"code":...}}}]. */
-static struct text additional_code(const json_t *error)
-{
-    const json_t *list = json_at(error, "additionalInfo"), *item;
-    size_t i;
-
-    json_array_foreach (list, i, item) {
-        if (text_is(json_text_at(item, "type"), "InnerError"))
-            return json_text_at(item, "info.value.code");
-    }
-    return (struct text){0};
-}
-
-static void append_arm_error(struct buffer *out, const json_t *error, const struct secret *secret)
-{
-    const json_t *inner = innermost(error);
-    struct text code = additional_code(error);
-
-    append_code_and_message(out, error, secret);
-    if (inner != error &&
-        !text_equal(json_text_at(inner, "message"), json_text_at(error, "message"))) {
-        buffer_append_string(out, " (");
-        append_code_and_message(out, inner, secret);
-        buffer_append_string(out, ")");
-    } else if (code.size && !text_equal(code, json_text_at(error, "code"))) {
-        buffer_append_string(out, " (");
-        quote_short(out, code, CODE_LIMIT, secret);
-        buffer_append_string(out, ")");
-    }
-}
-
-void wire_arm_failure(int status, struct text body, const struct secret *secret,
-                      struct failure *why)
-{
-    cleanup_with(json_clean) json_t *json = json_read_object(body, NULL);
-    const json_t *error = json_is_object(json_at(json, "error")) ? json_at(json, "error") : json;
-    struct buffer out;
-
-    buffer_init(&out, 4096);
-    if (status)
-        buffer_printf(&out, "HTTP %d ", status);
-    if (json_is_object(error) &&
-        (member(error, "code", "Code").size || member(error, "message", "Message").size)) {
-        append_arm_error(&out, error, secret);
-    } else if (looks_like_html(body)) {
-        buffer_append_string(&out, "with a web page instead of JSON (is a proxy in between?)");
-    } else {
-        buffer_append_string(&out, status ? "without a reason" : "no reason given");
-    }
-    failure_set(why, status ? wire_kind_of_status(status) : FAILURE_REMOTE, "%.*s",
-                TEXT_ARG(buffer_text(&out)));
-    if (why)
-        why->http_status = status;
-    buffer_clear(&out);
 }
 
 /* ---- Entra and IMDS -------------------------------------------------------------------------- */
@@ -311,12 +181,12 @@ static void append_token_error(struct buffer *out, const json_t *json, unsigned 
         buffer_printf(out, "AADSTS%u: %s", code, advice->text);
     } else if (description.size) {
         if (!code && error.size) {
-            quote_short(out, error, CODE_LIMIT, secret);
+            wire_quote_short(out, error, CODE_LIMIT, secret);
             buffer_append_string(out, ": ");
         }
-        quote_short(out, description, MESSAGE_LIMIT, secret);
+        wire_quote_short(out, description, MESSAGE_LIMIT, secret);
     } else if (error.size) {
-        quote_short(out, error, CODE_LIMIT, secret);
+        wire_quote_short(out, error, CODE_LIMIT, secret);
     } else {
         buffer_append_string(out, "no reason given");
     }
@@ -345,7 +215,7 @@ void wire_token_failure(int status, struct text body, const struct secret *secre
     buffer_printf(&out, "HTTP %d ", status);
     if (json)
         append_token_error(&out, json, code, advice, secret);
-    else if (looks_like_html(body))
+    else if (wire_looks_like_html(body))
         buffer_append_string(&out, "with a web page instead of JSON (is a proxy in between?)");
     else
         buffer_append_string(&out, "without a reason");

@@ -31,10 +31,14 @@ static int64_t clock_now(void)
 
 uint32_t http_answer_retry_after_ms(const struct http_answer *answer)
 {
+    static const char *const exact[] = {"retry-after-ms", "x-ms-retry-after-ms"};
     struct text value = http_answer_header(answer, "Retry-After");
-    uint64_t seconds;
+    uint64_t seconds, ms;
     int64_t until, since;
 
+    for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++)
+        if (text_parse_u64(http_answer_header(answer, exact[i]), UINT64_MAX, &ms))
+            return ms < RETRY_AFTER_CAP_MS ? (uint32_t)ms : RETRY_AFTER_CAP_MS;
     if (!value.size)
         return 0;
     if (text_parse_u64(value, UINT64_MAX, &seconds))

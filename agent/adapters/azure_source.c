@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-static_assert(AZURE_SLOTS == FACT_SLOTS, "a fact has room for the slots of every kind");
+static_assert(AZURE_SLOTS <= FACT_SLOTS, "a fact has room for the slots of every kind");
 
 /* ---- list ------------------------------------------------------------------------------------ */
 
@@ -83,7 +83,8 @@ static void on_keys(const struct azure_keys *keys, const struct failure *failure
     if (!failure && !make_fact(source, keys, &fact, &why))
         failure = &why;
     if (!failure) {
-        memcpy(told.keys, keys->keys, sizeof(told.keys));
+        for (size_t i = 0; i < fact.slot_count; i++)
+            told.keys[i] = keys->keys[i];
         if (is_current)
             source->fact = fact;
     }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FACT_SLOTS 2
+#define FACT_SLOTS 4 /* the most a source has; most have two */
 #define ANY_SLOT   (-1)
 
 struct source_fact {

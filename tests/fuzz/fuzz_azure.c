@@ -4,6 +4,7 @@
 #include "azureclient/key_kinds.h"
 #include "azureclient/wire.h"
 #include "azureclient/wire_events.h"
+#include "azureclient/wire_keys.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -45,18 +46,29 @@ static void try_arm(int status, struct text body, const struct secret *sent)
 
 static void try_keys(struct text body)
 {
-    for (size_t i = 0; azure_key_kind_at(i); i++) {
-        const struct azure_key_kind *kind = azure_key_kind_named(text_of(azure_key_kind_at(i)));
-        struct secret *keys[AZURE_SLOTS] = {0};
-        struct failure why = {0};
-        bool ok = wire_keys(kind, body, keys, &why);
+    const struct azure_key_kind *kind;
 
+    for (size_t i = 0; (kind = azure_key_kind_row(i)); i++) {
+        size_t slots = azure_key_kind_slots(kind);
+        struct key_list list = {0};
+        struct failure why = {0};
+        char *next = NULL, *made;
+        bool ok = wire_keys_page(kind, body, &list, &next, &why);
+
+        ok = ok && wire_keys_end(kind, &list, &why);
         fuzz_check(ok, &why);
-        for (size_t slot = 0; slot < AZURE_SLOTS; slot++) {
-            assert(ok == !!keys[slot]);
-            assert(!ok || secret_reveal(keys[slot]).size > 0);
-            secret_free(keys[slot]);
-        }
+        assert(!ok || !slots || list.count == slots);
+        for (size_t key = 0; ok && key < list.count; key++)
+            assert(list.names[key] && secret_reveal(list.values[key]).size > 0);
+        key_list_clear(&list);
+        free(next);
+        if (!kind->regenerates_by_id)
+            continue;
+        why = (struct failure){0};
+        made = wire_regenerate_body(kind, 0, body, &next, &why);
+        assert(!!made + !!next + !!why.kind == 1);
+        free(made);
+        free(next);
     }
 }
 

@@ -53,7 +53,8 @@ static void list_effect(struct fake_operation *operation)
 static void list_answer(struct fake_operation *operation, const struct failure *failure)
 {
     struct call *call = (struct call *)operation;
-    struct source_fact fact = {.is_known = true, .at = call->at, .slot_count = FACT_SLOTS};
+    struct source_fact fact = {
+        .is_known = true, .at = call->at, .slot_count = call->source->port.slot_count};
     struct source_keys keys = {.fact = &fact};
     struct secret *secrets[FACT_SLOTS] = {NULL};
 
@@ -61,14 +62,14 @@ static void list_answer(struct fake_operation *operation, const struct failure *
         call->done.keys(NULL, failure, call->context);
         return;
     }
-    for (size_t i = 0; i < FACT_SLOTS; i++) {
+    for (size_t i = 0; i < fact.slot_count; i++) {
         fact.slot_names[i] = call->source->port.slot_names[i];
         fact.slots[i] = fake_fingerprint(text_of(call->seen[i]));
         if (!call->is_from_memory)
             keys.keys[i] = secrets[i] = secret_new(text_of(call->seen[i]));
     }
     call->done.keys(&keys, NULL, call->context);
-    for (size_t i = 0; i < FACT_SLOTS; i++)
+    for (size_t i = 0; i < fact.slot_count; i++)
         secret_free(secrets[i]);
 }
 
@@ -187,7 +188,7 @@ static void probe_effect(struct fake_operation *operation)
     struct fake_source *source = call->source;
 
     call->result = source->bad;
-    for (size_t i = 0; i < FACT_SLOTS; i++)
+    for (size_t i = 0; i < source->port.slot_count; i++)
         if (strcmp(call->key, source->keys[i]) == 0)
             call->result = source->good;
     if (source->red_probes) {
@@ -225,7 +226,7 @@ void fake_source_init(struct fake_source *source, struct fake_clock *clock)
 {
     *source = (struct fake_source){.port = {.kind = "azureml-online-endpoint",
                                             .id = "/subscriptions/s/endpoints/nachet",
-                                            .slot_count = FACT_SLOTS,
+                                            .slot_count = 2,
                                             .slot_names = {"primary", "secondary"},
                                             .list = list,
                                             .regenerate = regenerate,

@@ -203,18 +203,20 @@ TEST(what_is_shown_is_valid)
     config_free(config);
 }
 
-/* The table of the configuration and that of the client are two: neither may know a kind alone. */
-TEST(the_schema_offers_exactly_the_key_kinds_the_client_knows)
+/* The table of the configuration and that of the client are two. A binding is described by
+ * workspace and endpoint, so the configuration offers fewer kinds, but none that the client does
+ * not know. */
+TEST(the_schema_offers_only_key_kinds_the_client_knows)
 {
     const json_t *kinds =
         json_at(root, "properties.bindings.items.properties.source.properties.kind.enum");
-    size_t count = 0;
+    const json_t *kind;
+    size_t i;
 
-    for (; azure_key_kind_at(count); count++)
-        assert_string_equal(json_string_value(json_array_get(kinds, count)),
-                            azure_key_kind_at(count));
-    assert_true(count > 0);
-    assert_int_equal(json_array_size(kinds), count);
+    json_array_foreach (kinds, i, kind) {
+        assert_non_null(azure_key_kind_named(text_of(json_string_value(kind))));
+    }
+    assert_true(json_array_size(kinds) > 0);
 }
 
 int main(void)
@@ -224,7 +226,7 @@ int main(void)
     root = schema_read();
     result = RUN(CASE(schema_and_reader_agree_on_what_is_right),
                  CASE(schema_and_reader_agree_on_what_is_wrong), CASE(what_is_shown_is_valid),
-                 CASE(the_schema_offers_exactly_the_key_kinds_the_client_knows));
+                 CASE(the_schema_offers_only_key_kinds_the_client_knows));
     json_decref(root);
     return result;
 }

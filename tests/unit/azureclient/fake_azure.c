@@ -242,7 +242,8 @@ void fake_on_keys(const struct azure_keys *keys, const struct failure *failure, 
 
     assert_true(!keys == !!failure);
     note(fake, failure);
-    for (size_t i = 0; keys && i < keys->count; i++)
+    fake->key_count = keys ? keys->count : 0;
+    for (size_t i = 0; keys && i < keys->count && i < 8; i++)
         snprintf(fake->keys[i], sizeof(fake->keys[i]), "%s=%.*s", keys->slots[i],
                  TEXT_ARG(secret_reveal(keys->keys[i])));
 }

@@ -55,7 +55,8 @@ struct fake {
     bool is_done;
     unsigned done_count, kind_count[FAILURE_KINDS];
     struct failure failure; /* kind 0: success */
-    char keys[AZURE_SLOTS][128];
+    char keys[8][160];
+    size_t key_count;
     char text[4][400];
     int64_t at;
     bool has_event;

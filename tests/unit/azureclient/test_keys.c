@@ -120,11 +120,11 @@ TEST(an_id_that_is_none_is_refused_and_nothing_is_sent)
     azure_list_keys(fake.client, kind, TEXT("/subscriptions/../x"), 0, fake_on_keys, &fake);
     assert_false(fake.is_done);
     fake_wait(&fake);
-    FAKE_FAILED(&fake, FAILURE_INVALID, "is not the id of an azureml-online-endpoint");
+    FAKE_FAILED(&fake, FAILURE_INVALID, "no resource id", "is not a GUID");
     fake.is_done = false;
     azure_get_endpoint(fake.client, TEXT(FAKE_ID "/listKeys"), on_nothing, &fake);
     fake_wait(&fake);
-    FAKE_FAILED(&fake, FAILURE_INVALID, "is not the id");
+    FAKE_FAILED(&fake, FAILURE_INVALID, "it ends with a type, not with a name");
     assert_int_equal(fake.request_count, 0);
     fake_close(&fake);
 }

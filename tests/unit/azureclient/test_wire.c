@@ -146,136 +146,6 @@ TEST(a_token_error_that_is_no_json_is_told_apart)
     assert_token_failure(302, "", FAILURE_PROTOCOL, "HTTP 302");
 }
 
-/* ---- ARM errors ------------------------------------------------------------------------------ */
-
-static void assert_arm(int status, const char *body, enum failure_kind kind, const char *text)
-{
-    struct secret *secret = secret_new(TEXT("canary-token"));
-    struct failure why = {0};
-
-    wire_arm_failure(status, text_of(body), secret, &why);
-    assert_int_equal(why.kind, kind);
-    assert_string_equal(why.text, text);
-    secret_free(secret);
-}
-
-TEST(every_dialect_of_arm_errors_becomes_one_sentence)
-{
-    assert_arm(404,
-               "{\"error\":{\"code\":\"ResourceNotFound\",\"message\":\"The Resource 'x' was not "
-               "found.\"}}",
-               FAILURE_NOT_FOUND, "HTTP 404 ResourceNotFound: The Resource 'x' was not found");
-    assert_arm(403, "{\"code\":\"AuthorizationFailed\",\"message\":\"no\"}", FAILURE_DENIED,
-               "HTTP 403 AuthorizationFailed: no");
-    assert_arm(400, "{\"Code\":\"BadRequest\",\"Message\":\"No.\"}", FAILURE_INVALID,
-               "HTTP 400 BadRequest: No");
-    assert_arm(409,
-               "{\"error\":{\"code\":\"Conflict\",\"message\":\"busy\",\"details\":[{\"code\":"
-               "\"Inner\",\"message\":\"other operation\",\"details\":[]}]}}",
-               FAILURE_CONFLICT, "HTTP 409 Conflict: busy (Inner: other operation)");
-    assert_arm(500,
-               "{\"error\":{\"code\":\"A\",\"message\":\"a\",\"innererror\":{\"code\":\"B\","
-               "\"innererror\":{\"code\":\"C\"}}}}",
-               FAILURE_REMOTE, "HTTP 500 A: a (C)");
-    assert_arm(400,
-               "{\"error\":{\"code\":\"UserError\",\"message\":\"m\",\"additionalInfo\":[{\"type\":"
-               "\"InnerError\",\"info\":{\"value\":{\"code\":\"NotFoundError\"}}}]}}",
-               FAILURE_INVALID, "HTTP 400 UserError: m (NotFoundError)");
-    assert_arm(503, "<!DOCTYPE html><p>canary-token", FAILURE_REMOTE,
-               "HTTP 503 with a web page instead of JSON (is a proxy in between?)");
-    assert_arm(500, "", FAILURE_REMOTE, "HTTP 500 without a reason");
-    assert_arm(500, "canary-token", FAILURE_REMOTE, "HTTP 500 without a reason");
-    assert_arm(429, "{\"error\":null}", FAILURE_THROTTLED, "HTTP 429 without a reason");
-    assert_arm(302, "", FAILURE_PROTOCOL, "HTTP 302 without a reason");
-}
-
-TEST(an_arm_error_never_quotes_the_token_or_anything_like_one)
-{
-    assert_arm(401,
-               "{\"error\":{\"code\":\"canary-token\",\"message\":\"got 'canary-token'.\\n\"}}",
-               FAILURE_DENIED, "HTTP 401 [secret]: got '[secret]'");
-    assert_arm(401,
-               "{\"error\":{\"code\":\"X\",\"message\":\"got eyJhbGciOiJSUzI1NiJ9.eyJhdWQi.c2ln, "
-               "no\"}}",
-               FAILURE_DENIED, "HTTP 401 X: got [token], no");
-}
-
-TEST(a_secret_across_the_cut_of_a_long_message_is_hidden_whole)
-{
-    for (size_t lead = 280; lead <= 310; lead++) {
-        struct secret *secret = secret_new(TEXT("canary-token"));
-        struct failure why = {0};
-        char body[600];
-
-        snprintf(body, sizeof(body),
-                 "{\"error\":{\"code\":\"X\",\"message\":\"%0*d canary-token\"}}", (int)lead, 0);
-        wire_arm_failure(400, text_of(body), secret, &why);
-        assert_null(strstr(why.text, "can"));
-        secret_free(secret);
-    }
-}
-
-/* ---- keys ------------------------------------------------------------------------------------ */
-
-static bool parse_keys(const char *body, char out[2][32], struct failure *why)
-{
-    struct secret *keys[AZURE_SLOTS] = {0};
-    const struct azure_key_kind *kind = azure_key_kind_named(TEXT("azureml-online-endpoint"));
-
-    if (!wire_keys(kind, text_of(body), keys, why)) {
-        assert_null(keys[0]);
-        return false;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(out[i], 32, "%.*s", TEXT_ARG(secret_reveal(keys[i])));
-        secret_free(keys[i]);
-    }
-    return true;
-}
-
-TEST(both_keys_are_read_and_further_members_do_not_matter)
-{
-    char keys[2][32];
-
-    assert_true(parse_keys("{\"secondaryKey\":\"b\",\"x\":[1],\"primaryKey\":\"a\"}", keys, NULL));
-    assert_string_equal(keys[0], "a");
-    assert_string_equal(keys[1], "b");
-}
-
-TEST(equal_keys_are_two_keys)
-{
-    char keys[2][32];
-
-    assert_true(parse_keys("{\"primaryKey\":\"same\",\"secondaryKey\":\"same\"}", keys, NULL));
-    assert_string_equal(keys[0], keys[1]);
-}
-
-TEST(a_null_empty_missing_or_strange_key_is_refused_without_showing_one)
-{
-    static const char *const bodies[] = {
-        "{\"primaryKey\":null,\"secondaryKey\":\"canary\"}",
-        "{\"primaryKey\":\"canary\",\"secondaryKey\":null}",
-        "{\"primaryKey\":\"canary\",\"secondaryKey\":\"\"}",
-        "{\"primaryKey\":\"canary\"}",
-        "{\"primaryKey\":[\"canary\"],\"secondaryKey\":\"canary\"}",
-        "{\"primaryKey\":\"can\\u0000ary\",\"secondaryKey\":\"canary\"}",
-        "{\"primaryKey\":\"can\\nary\",\"secondaryKey\":\"canary\"}",
-        "{\"primaryKey\":\"canary\",\"primaryKey\":\"canary\",\"secondaryKey\":\"canary\"}",
-        "{\"primaryKey\":\"canary\",\"secondaryKey\":\"canar",
-        "<html>canary",
-        "",
-    };
-
-    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-        struct failure why = {0};
-        char keys[2][32];
-
-        assert_false(parse_keys(bodies[i], keys, &why));
-        assert_int_equal(why.kind, FAILURE_PROTOCOL);
-        assert_null(strstr(why.text, "can"));
-    }
-}
-
 /* ---- operations ------------------------------------------------------------------------------ */
 
 static enum wire_state state_of(const char *body, struct failure *why)
@@ -339,92 +209,17 @@ TEST(only_the_very_same_origin_may_be_followed)
     assert_null(wire_target_on(arm, TEXT("https://management.azure.com/a#b")).start);
 }
 
-/* ---- ids ------------------------------------------------------------------------------------- */
-
-#define SUB "00000000-1111-2222-3333-444444444444"
-#define ID                                                                                         \
-    "/subscriptions/" SUB "/resourceGroups/rg/providers/Microsoft.MachineLearningServices/"        \
-    "workspaces/ws1/onlineEndpoints/ep"
-
-TEST(an_endpoint_id_is_built_from_names_only)
-{
-    static const struct {
-        const char *subscription, *group, *workspace, *endpoint, *word;
-    } bad[] = {
-        {"", "rg", "ws1", "ep", "subscription"},
-        {"sub/../x", "rg", "ws1", "ep", "subscription"},
-        {SUB, "", "ws1", "ep", "resource group"},
-        {SUB, "rg.", "ws1", "ep", "resource group"},
-        {SUB, "rg/x", "ws1", "ep", "resource group"},
-        {SUB, "rg?x", "ws1", "ep", "resource group"},
-        {SUB, "rg", "w", "ep", "workspace"},
-        {SUB, "rg", "-ws", "ep", "workspace"},
-        {SUB, "rg", "ws1", "1ep", "endpoint"},
-        {SUB, "rg", "ws1", "ep-", "endpoint"},
-        {SUB, "rg", "ws1", "e%70", "endpoint"},
-        {SUB, "rg", "ws1", "", "endpoint"},
-    };
-    char *id = azure_endpoint_id(TEXT(SUB), TEXT("rg"), TEXT("ws1"), TEXT("ep"), NULL);
-
-    assert_string_equal(id, ID);
-    free(id);
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct failure why = {0};
-
-        assert_null(azure_endpoint_id(text_of(bad[i].subscription), text_of(bad[i].group),
-                                      text_of(bad[i].workspace), text_of(bad[i].endpoint), &why));
-        assert_int_equal(why.kind, FAILURE_INVALID);
-        assert_non_null(strstr(why.text, bad[i].word));
-    }
-}
-
-TEST(a_kind_is_known_by_its_id_in_any_case)
-{
-    const struct azure_key_kind *kind = azure_key_kind_named(TEXT("azureml-online-endpoint"));
-
-    assert_ptr_equal(azure_key_kind_of(TEXT(ID)), kind);
-    assert_ptr_equal(azure_key_kind_of(TEXT("/SUBSCRIPTIONS/" SUB "/resourcegroups/rg/PROVIDERS/"
-                                            "microsoft.machinelearningservices/Workspaces/ws1/"
-                                            "onlineendpoints/ep")),
-                     kind);
-    assert_null(azure_key_kind_of(TEXT(ID "/")));
-    assert_null(azure_key_kind_of(TEXT(ID "/x")));
-    assert_null(azure_key_kind_of(TEXT("/" ID)));
-    assert_null(azure_key_kind_of(TEXT(ID "?x")));
-    assert_null(azure_key_kind_of(TEXT("/subscriptions/" SUB "/resourceGroups/rg")));
-    assert_null(azure_key_kind_of((struct text){0}));
-}
-
-TEST(the_table_of_kinds_can_be_walked)
-{
-    const struct azure_key_kind *kind = azure_key_kind_named(text_of(azure_key_kind_at(0)));
-
-    assert_string_equal(azure_key_kind_name(kind), "azureml-online-endpoint");
-    assert_null(azure_key_kind_at(1));
-    assert_null(azure_key_kind_named(TEXT("Azureml-Online-Endpoint")));
-    assert_string_equal(azure_key_kind_slot(kind, 0), "primary");
-    assert_string_equal(azure_key_kind_slot(kind, 1), "secondary");
-    assert_null(azure_key_kind_slot(kind, 2));
-}
-
 int main(void)
 {
-    return RUN(
-        CASE(a_lifetime_may_be_a_number_a_numeric_string_or_an_instant),
-        CASE(a_short_life_is_refreshed_after_four_fifths_of_it),
-        CASE(refresh_in_counts_when_it_comes_sooner), CASE(an_answer_that_is_no_token_is_refused),
-        CASE(aadsts_codes_become_advice),
-        CASE(an_unknown_aadsts_code_keeps_its_sentence_without_the_trace),
-        CASE(a_token_error_never_quotes_what_was_sent),
-        CASE(a_token_error_that_is_no_json_is_told_apart),
-        CASE(every_dialect_of_arm_errors_becomes_one_sentence),
-        CASE(an_arm_error_never_quotes_the_token_or_anything_like_one),
-        CASE(a_secret_across_the_cut_of_a_long_message_is_hidden_whole),
-        CASE(both_keys_are_read_and_further_members_do_not_matter), CASE(equal_keys_are_two_keys),
-        CASE(a_null_empty_missing_or_strange_key_is_refused_without_showing_one),
-        CASE(the_end_of_an_operation_is_known_in_any_case_and_anything_else_is_running),
-        CASE(a_failed_operation_says_why), CASE(an_operation_without_a_status_is_not_believed),
-        CASE(only_the_very_same_origin_may_be_followed),
-        CASE(an_endpoint_id_is_built_from_names_only), CASE(a_kind_is_known_by_its_id_in_any_case),
-        CASE(the_table_of_kinds_can_be_walked));
+    return RUN(CASE(a_lifetime_may_be_a_number_a_numeric_string_or_an_instant),
+               CASE(a_short_life_is_refreshed_after_four_fifths_of_it),
+               CASE(refresh_in_counts_when_it_comes_sooner),
+               CASE(an_answer_that_is_no_token_is_refused), CASE(aadsts_codes_become_advice),
+               CASE(an_unknown_aadsts_code_keeps_its_sentence_without_the_trace),
+               CASE(a_token_error_never_quotes_what_was_sent),
+               CASE(a_token_error_that_is_no_json_is_told_apart),
+               CASE(the_end_of_an_operation_is_known_in_any_case_and_anything_else_is_running),
+               CASE(a_failed_operation_says_why),
+               CASE(an_operation_without_a_status_is_not_believed),
+               CASE(only_the_very_same_origin_may_be_followed));
 }

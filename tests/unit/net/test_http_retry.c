@@ -216,6 +216,10 @@ TEST(retry_after_is_understood)
     assert_int_equal(retry_after("Retry-After: 3600\r\n"), 3600000);
     assert_int_equal(retry_after("Retry-After: 86400\r\n"), 3600000);
     assert_int_equal(retry_after("Retry-After: 18446744073709551615\r\n"), 3600000);
+    assert_int_equal(retry_after("Retry-After: 7\r\nretry-after-ms: 250\r\n"), 250);
+    assert_int_equal(retry_after("x-ms-retry-after-ms: 40\r\nRetry-After: 7\r\n"), 40);
+    assert_int_equal(retry_after("Retry-After: 7\r\nx-ms-retry-after-ms: soon\r\n"), 7000);
+    assert_int_equal(retry_after("retry-after-ms: 86400000\r\n"), 3600000);
     assert_int_equal(retry_after("Retry-After: 99999999999999999999999\r\n"), 0);
 }
 
