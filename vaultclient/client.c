@@ -94,7 +94,8 @@ struct vault_client *vault_client_open(struct http *http, const struct vault_set
     client->timeout_ms = settings->timeout_ms ? settings->timeout_ms : 30000;
     TAILQ_INIT(&client->requests);
     LIST_INIT(&client->mounts);
-    if (!copy_address(client, settings->address, why) ||
+    if (!vault_mounts_init(client, settings, why) ||
+        !copy_address(client, settings->address, why) ||
         !copy_namespace(client, settings->namespace_path, why) ||
         !vault_account_init(&client->account, settings, why) ||
         !open_upstream(client, settings, why)) {

@@ -186,7 +186,9 @@ void vault_login_cancel(struct vault_client *client);
 
 struct mount {
     LIST_ENTRY(mount) link;
-    int kv; /* 1, 2; 0: not known */
+    int kv;           /* 1, 2; 0: not known */
+    int configured;   /* the same, as the settings say */
+    bool may_not_ask; /* the server would not tell, so that the settings have to do */
     struct request *asking;
     LIST_HEAD(, mount_wait) waits;
     struct vault_client *client;
@@ -203,6 +205,9 @@ struct mount_wait {
     void (*done)(struct mount_wait *wait, int kv, const struct failure *failure);
 };
 
+/* Takes over what the settings say. */
+must_use bool vault_mounts_init(struct vault_client *client, const struct vault_settings *settings,
+                                struct failure *why);
 /* What is known already: 1, 2, or 0. */
 int vault_mount_version(struct vault_client *client, struct text name);
 /* Tells later which KV version it is; asks anew when `is_fresh`, else only when it is not known
@@ -217,6 +222,15 @@ void vault_mount_forget(struct vault_client *client, struct text name);
 void vault_mounts_free(struct vault_client *client);
 
 /* ---- call.c ---------------------------------------------------------------------------------- */
+
+/* A secret is about 1 MB at most; `<` and its like travel as six bytes. */
+#define DATA_LIMIT ((size_t)8 << 20)
+/* How often a change is looked for that should show, and the pause before the n-th time, from 0: a
+ * standby may lag behind by a fraction of a second. */
+#define READ_BACKS 3
+uint32_t vault_read_back_pause_ms(unsigned n);
+/* Copies `text` to `*memory` and moves that behind it. */
+struct text vault_keep_text(char **memory, struct text text);
 
 /* One public operation on a key: first the mount, then requests, one at a time. The first member of
  * the operation's own struct, which lies at the start of one allocation together with the names. */
@@ -257,6 +271,9 @@ void vault_call_send(struct call *call, struct request_plan plan, struct buffer 
 /* Ends with what the wire functions made of `answer` (NULL: of none); puts server and path before
  * it. */
 void vault_call_refuse(struct call *call, const struct http_answer *answer, struct failure *why);
+/* The server's clock, which decided about deletions, at the end of the second it names; ours when
+ * it does not tell. */
+int64_t vault_answer_time(const struct http_answer *answer);
 /* Tells and frees. `failure` NULL: success. */
 void vault_call_end(struct call *call, const struct failure *failure);
 

@@ -39,6 +39,28 @@ static struct mount *find_or_add(struct vault_client *client, struct text name)
     return mount;
 }
 
+bool vault_mounts_init(struct vault_client *client, const struct vault_settings *settings,
+                       struct failure *why)
+{
+    for (size_t i = 0; i < settings->mount_count; i++) {
+        const struct vault_mount *given = &settings->mounts[i];
+        struct vault_key key = {text_of(given->name), TEXT("-")};
+        struct mount *mount;
+
+        if (!vault_wire_check_key(key, why))
+            return false;
+        if (given->kv != 1 && given->kv != 2)
+            return failure_set(why, FAILURE_INVALID,
+                               "the mount \"%s\" is of KV version 1 or 2, not %d", given->name,
+                               given->kv);
+        mount = find_or_add(client, key.mount);
+        if (!mount)
+            return failure_out_of_memory(why);
+        mount->kv = mount->configured = given->kv;
+    }
+    return true;
+}
+
 static void on_told(struct later *later)
 {
     struct mount_wait *wait =
@@ -89,18 +111,28 @@ static void on_answer(const struct http_answer *answer, const struct failure *fa
     mount->asking = NULL;
     mount->kv = 0;
     write_target(mount, &target);
-    if (failure) {
+    /* Without a token it was the log-in that was refused. */
+    mount->may_not_ask = failure && failure->http_status == 403 && mount->client->token.value;
+    if (mount->may_not_ask && mount->configured) {
+        mount->kv = mount->configured;
+    } else if (failure) {
         mount->failure = *failure;
-        /* Without a token it was the log-in that was refused. */
-        if (failure->http_status == 403 && mount->client->token.value)
+        if (mount->may_not_ask)
             failure_set(&mount->failure, FAILURE_DENIED,
                         "%s; the server says the same when there is no mount \"%s\" and when the "
-                        "token's policies grant nothing below it",
+                        "token's policies grant nothing below it; if the token may not ask, say "
+                        "which KV version the mount is",
                         failure->text, mount->name);
     } else if (answer->status != 200) {
         explain(mount, buffer_text(&target).start, answer);
     } else if (!vault_wire_mount(answer->body, text_of(mount->name), &mount->kv, &mount->failure)) {
         vault_request_prefix(mount->client, "GET", buffer_text(&target).start, &mount->failure);
+    } else if (mount->configured && mount->kv != mount->configured) {
+        failure_set(
+            &mount->failure, FAILURE_INVALID,
+            "the mount \"%s\" is set to KV version %d, and the server says it is version %d",
+            mount->name, mount->configured, mount->kv);
+        mount->kv = 0;
     }
     buffer_clear(&target);
     while ((wait = LIST_FIRST(&mount->waits)))
@@ -158,7 +190,7 @@ void vault_mount_forget(struct vault_client *client, struct text name)
     struct mount *mount = find(client, name);
 
     if (mount)
-        mount->kv = 0;
+        mount->kv = mount->may_not_ask ? mount->configured : 0;
 }
 
 void vault_mounts_free(struct vault_client *client)

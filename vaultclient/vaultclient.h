@@ -97,6 +97,16 @@ struct vault_auth {
     const char *azure_vm_name, *azure_vmss_name;                   /* one of the two names */
 };
 
+/* What is known of a mount without asking: "kv" is KV version 2. Needed where the token may not ask
+ * (sys/internal/ui/mounts is open to whoever has any right below the mount, unless a proxy or a
+ * policy closes it). Reads believe it; before each write the server is asked all the same, and one
+ * that says otherwise makes the write INVALID; one that will not say is taken for what stands here.
+ * Never is a mount taken for version 1 because nobody knew better. */
+struct vault_mount {
+    const char *name;
+    int kv; /* 1 or 2 */
+};
+
 /* Copied by vault_client_open(). NULL or 0: the default. */
 struct vault_settings {
     const char *address; /* "https://host:8200", "http://" for loopback only, "unix:///path" */
@@ -107,6 +117,8 @@ struct vault_settings {
     uint32_t timeout_ms;    /* one operation with all its retries; default 30,000 */
     unsigned max_in_flight; /* default 16 */
     struct vault_auth auth;
+    const struct vault_mount *mounts;
+    size_t mount_count;
 };
 
 /* Fills what is still unset in `settings` from BAO_* and, where a BAO_ variable is absent, VAULT_*:
@@ -180,6 +192,14 @@ struct operation *vault_read_field(struct vault_client *client, struct vault_key
                                    struct text field, uint32_t version, unsigned lane,
                                    vault_field_done *done, void *context);
 
+/* How a field is set. By MODIFY the whole secret is sent, with the one field changed; a secret of
+ * about 500 text fields and more is refused then (INVALID). By PATCH (RFC 7396) only that field is
+ * sent, which needs the capability "patch". EITHER asks whether the token has it. Both are
+ * protected by check-and-set, and by both every other field stays what it was. A field that is to
+ * be changed must be absent or a string: one that is a number, an object or null is INVALID, and
+ * nothing is written. */
+enum vault_write_way { VAULT_WRITE_MODIFY, VAULT_WRITE_PATCH, VAULT_WRITE_EITHER };
+
 /* Sets one string field and keeps the others, with their JSON types, exactly as the server tells
  * them. KV v2 only, by check-and-set: `expected` is the version the caller's decision rests on (0:
  * the key must not exist) and, when `expected_created_at` is not 0, its created time too, since a
@@ -193,6 +213,7 @@ struct vault_write {
     const struct secret *value;
     uint32_t expected;
     int64_t expected_created_at, expected_created_ns;
+    enum vault_write_way way; /* the first version is always written by MODIFY */
 };
 /* `version` is the one that was written. */
 typedef void vault_write_done(const struct vault_version *version, const struct failure *failure,
@@ -205,12 +226,85 @@ struct operation *vault_write_field(struct vault_client *client, const struct va
 /* May this token read and update (or create) the data of `key`, and read its metadata? Asked with
  * sys/capabilities-self; never tried out. */
 struct vault_rights {
-    bool may_read_data, may_read_metadata, may_create, may_update;
+    bool may_read_data, may_read_metadata, may_create, may_update, may_patch;
 };
 typedef void vault_rights_done(const struct vault_rights *rights, const struct failure *failure,
                                void *context);
 struct operation *vault_read_rights(struct vault_client *client, struct vault_key key,
                                     vault_rights_done *done, void *context);
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+/* Names right below a folder, sorted by their bytes; those of folders end with a slash, and "a" and
+ * "a/" may both be there. A key all of whose versions are deleted is listed like any other. */
+struct vault_names {
+    const struct text *names;
+    size_t count;
+    bool has_more; /* ask again with `after` the last of these */
+};
+/* `folder`.path may be empty: the mount itself. At most `limit` names (0: as many as an answer of 8
+ * MiB holds; TOO_LARGE beyond), none up to and including `after` (empty: from the beginning). Where
+ * the server knows no pages (KV v1, HashiCorp Vault) it sends all and the rest is left out here.
+ * NOT_FOUND: nothing lies there; with `after`, the end is a success without names. */
+struct vault_listing {
+    struct vault_key folder;
+    struct text after;
+    uint32_t limit;
+};
+typedef void vault_list_done(const struct vault_names *names, const struct failure *failure,
+                             void *context);
+struct operation *vault_list(struct vault_client *client, const struct vault_listing *listing,
+                             unsigned lane, vault_list_done *done, void *context);
+
+/* ---- deleting -------------------------------------------------------------------------------- */
+
+enum vault_removal_kind {
+    VAULT_DELETE_VERSION,   /* can be undone */
+    VAULT_UNDELETE_VERSION, /* does that; DESTROYED when it is too late */
+    VAULT_DESTROY_VERSION,  /* cannot be undone */
+    VAULT_REMOVE_SECRET,    /* all versions and the metadata; on KV v1 the only one there is */
+};
+/* The server answers all of these with 204, also for what never existed, and protects none by
+ * check-and-set. So the metadata (KV v1: the secret) is read before and after: NOT_FOUND when there
+ * is no such secret or version, CONFLICT when it is not the expected one any more, success without
+ * a request when there is nothing left to do, and else only when the metadata then shows it.
+ * AMBIGUOUS: the answer was lost and reading could not settle it. Between reading and deleting
+ * somebody else may still write: of a version nothing is lost by that, of a secret that is removed,
+ * all. */
+struct vault_removal {
+    enum vault_removal_kind kind;
+    struct vault_key key;
+    uint32_t version; /* 1 and up; of REMOVE_SECRET, 0 */
+    /* When not 0: of that version, or of REMOVE_SECRET the key's own. */
+    int64_t expected_created_at, expected_created_ns;
+};
+/* `version`: as it is afterwards; of REMOVE_SECRET, the current one as it was before (its version 0
+ * when there was none). */
+struct operation *vault_remove(struct vault_client *client, const struct vault_removal *removal,
+                               unsigned lane, vault_metadata_done *done, void *context);
+
+/* ---- notes (custom metadata) ----------------------------------------------------------------- */
+
+/* What people and programs keep beside a secret of KV v2: who wrote it, and why. Anybody who may
+ * read the metadata reads them, and audit logs show them in clear: never put a secret there. */
+struct vault_note {
+    struct text name, value; /* 1 to 128 and 1 to 512 printable bytes; at most 64 of them */
+};
+struct vault_notes {
+    const struct vault_note *notes;
+    size_t count;
+    uint32_t metadata_version; /* counts their changes, where the server does (OpenBao); else 0 */
+};
+typedef void vault_notes_done(const struct vault_notes *notes, const struct failure *failure,
+                              void *context);
+struct operation *vault_read_notes(struct vault_client *client, struct vault_key key, unsigned lane,
+                                   vault_notes_done *done, void *context);
+/* Sets these and keeps the others; a note whose value is empty is taken away. Protected by the
+ * metadata's own check-and-set where the server has it (else somebody's change in the same moment
+ * may be lost), and read back. NOT_FOUND: no such secret, and none was made. `done` gets all. */
+struct operation *vault_write_notes(struct vault_client *client, struct vault_key key,
+                                    const struct vault_note *notes, size_t count, unsigned lane,
+                                    vault_notes_done *done, void *context);
 
 #pragma GCC visibility pop
 

@@ -65,6 +65,14 @@ must_use bool vault_wire_mount(struct text body, struct text mount, int *version
 must_use bool vault_wire_metadata(int status, struct text body, int64_t now,
                                   struct vault_version *ret, struct failure *why);
 
+/* The same for any version; 0: the current one. NOT_FOUND: there is no such version (any more). */
+must_use bool vault_wire_metadata_of(int status, struct text body, uint32_t number, int64_t now,
+                                     struct vault_version *ret, struct failure *why);
+
+/* The same for a key that may have no version yet: its version is 0 then. */
+must_use bool vault_wire_key(int status, struct text body, int64_t now, struct vault_version *ret,
+                             struct failure *why);
+
 struct wire_secret {
     struct vault_version version;
     struct text fields; /* raw JSON: an object, or null. A view into the answer */
@@ -72,6 +80,8 @@ struct wire_secret {
 /* `asked` is the version that was asked for, 0 the current one. */
 must_use bool vault_wire_data(int status, struct text body, uint32_t asked, struct wire_secret *ret,
                               struct failure *why);
+/* Explains a status that is no data: the ways in which a secret can be absent, and other errors. */
+void vault_wire_explain_absence(int status, struct text body, struct failure *why);
 must_use bool vault_wire_data_v1(int status, struct text body, struct wire_secret *ret,
                                  struct failure *why);
 /* `value` (when PRESENT) is for the caller to free. */
@@ -82,6 +92,9 @@ must_use bool vault_wire_field(struct text fields, struct text field, enum vault
  * JSON takes, or the buffer broke. */
 must_use bool vault_wire_write_body(uint32_t expected, struct text fields, struct text field,
                                     struct text value, struct buffer *out);
+/* False (INVALID) when the field is there and no string. */
+must_use bool vault_wire_field_takes_text(struct text fields, struct text field,
+                                          struct failure *why);
 /* FAILURE_AMBIGUOUS: a success that does not name the version. */
 must_use bool vault_wire_written(int status, struct text body, uint32_t expected,
                                  const struct secret *hidden, struct vault_version *ret,
@@ -90,6 +103,37 @@ must_use bool vault_wire_written(int status, struct text body, uint32_t expected
 void vault_wire_rights_body(struct vault_key key, int kv, struct buffer *out);
 must_use bool vault_wire_rights(struct text body, struct vault_key key, int kv,
                                 struct vault_rights *ret, struct failure *why);
+
+/* ---- wire_list.c ----------------------------------------------------------------------------- */
+
+/* "?list=true&after=...&limit=..." behind the folder's path. One name more than `limit` is asked
+ * for, so that it shows whether there are more. */
+void vault_wire_list_target(struct buffer *out, struct vault_key folder, int kv, struct text after,
+                            uint32_t limit);
+/* `names` is for the caller to vault_wire_names_free(). */
+must_use bool vault_wire_list(int status, struct text body, struct text after, uint32_t limit,
+                              struct vault_names *names, struct failure *why);
+void vault_wire_names_free(struct vault_names *names);
+
+/* ---- wire_notes.c ---------------------------------------------------------------------------- */
+
+/* Custom metadata while it is worked on: a JSON object of strings. */
+struct wire_notes {
+    void *object;     /* NULL: none were read; to vault_wire_notes_clear() */
+    uint32_t version; /* of the metadata */
+    bool has_version; /* the server counts them, so it can compare */
+};
+void vault_wire_notes_clear(struct wire_notes *notes);
+must_use bool vault_wire_notes(int status, struct text body, struct wire_notes *ret,
+                               struct failure *why);
+must_use bool vault_wire_check_note(const struct vault_note *note, struct failure *why);
+/* An empty value takes the note away. */
+must_use bool vault_wire_notes_set(struct wire_notes *notes, const struct vault_note *note,
+                                   struct failure *why);
+bool vault_wire_notes_equal(const struct wire_notes *a, const struct wire_notes *b);
+must_use bool vault_wire_notes_body(const struct wire_notes *notes, struct buffer *out);
+/* Views into `notes`, in an array to memory_free(); NULL when out of memory. */
+must_use struct vault_note *vault_wire_notes_list(const struct wire_notes *notes, size_t *count);
 
 /* ---- wire_auth.c ----------------------------------------------------------------------------- */
 
