@@ -115,7 +115,8 @@ struct http_answer {
 /* The first header of that name (any case), or the empty text with start NULL. */
 struct text http_answer_header(const struct http_answer *answer, const char *name);
 /* Retry-After in milliseconds (seconds or a date, read against the answer's Date header or else our
- * clock), capped at an hour; 0 when absent or not understood. */
+ * clock), or Azure's more exact retry-after-ms or x-ms-retry-after-ms; capped at an hour; 0 when
+ * absent or not understood. */
 uint32_t http_answer_retry_after_ms(const struct http_answer *answer);
 
 /* Any complete answer, whatever its status, is a success here: what it means is for the caller. On
