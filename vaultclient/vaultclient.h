@@ -98,8 +98,8 @@ struct vault_auth {
 };
 
 /* What is known of a mount without asking: "kv" is KV version 2. Needed where the token may not ask
- * (sys/internal/ui/mounts is open to whoever has any right below the mount, unless a proxy or a
- * policy closes it). Reads believe it; before each write the server is asked all the same, and one
+ * (sys/internal/ui/mounts is open to whoever has any right below the mount, unless a proxy
+ * closes it). Reads believe it; before each write the server is asked all the same, and one
  * that says otherwise makes the write INVALID; one that will not say is taken for what stands here.
  * Never is a mount taken for version 1 because nobody knew better. */
 struct vault_mount {

@@ -130,7 +130,8 @@ must_use bool vault_wire_check_note(const struct vault_note *note, struct failur
 /* An empty value takes the note away. */
 must_use bool vault_wire_notes_set(struct wire_notes *notes, const struct vault_note *note,
                                    struct failure *why);
-bool vault_wire_notes_equal(const struct wire_notes *a, const struct wire_notes *b);
+/* Is it there with that value, or not there when the value is empty? */
+bool vault_wire_notes_hold(const struct wire_notes *notes, const struct vault_note *note);
 must_use bool vault_wire_notes_body(const struct wire_notes *notes, struct buffer *out);
 /* Views into `notes`, in an array to memory_free(); NULL when out of memory. */
 must_use struct vault_note *vault_wire_notes_list(const struct wire_notes *notes, size_t *count);

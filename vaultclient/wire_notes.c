@@ -77,9 +77,16 @@ bool vault_wire_notes_set(struct wire_notes *notes, const struct vault_note *not
            failure_set(why, FAILURE_INVALID, "a secret has at most %d notes", NOTES_MAX);
 }
 
-bool vault_wire_notes_equal(const struct wire_notes *a, const struct wire_notes *b)
+bool vault_wire_notes_hold(const struct wire_notes *notes, const struct vault_note *note)
 {
-    return json_equal(a->object, b->object);
+    const char *name;
+    json_t *value;
+
+    json_object_foreach ((json_t *)notes->object, name, value)
+        if (text_is(note->name, name))
+            return text_equal(note->value,
+                              (struct text){json_string_value(value), json_string_length(value)});
+    return note->value.size == 0;
 }
 
 bool vault_wire_notes_body(const struct wire_notes *notes, struct buffer *out)

@@ -108,24 +108,46 @@ static void on_admin(const struct http_answer *answer, const struct failure *fai
     admin->body = text_copy(answer->body);
 }
 
-struct admin_answer administer_as(struct scene *scene, const char *token, const char *ttl,
-                                  const char *method, const char *path, const char *body)
+static struct admin_answer send_it(struct scene *scene, const char *token,
+                                   const struct http_header *extra, const char *method,
+                                   const char *path, const char *body)
 {
-    struct http_header headers[] = {{.name = "X-Vault-Token", .value = text_of(token)},
-                                    {.name = "X-Vault-Wrap-TTL", .value = text_of(ttl)}};
+    struct http_header headers[2] = {{.name = "X-Vault-Token", .value = text_of(token)}};
     char target[512];
     struct http_request request = {.method = method,
                                    .target = target,
                                    .headers = headers,
-                                   .header_count = ttl ? 2 : 1,
+                                   .header_count = extra ? 2 : 1,
                                    .body = {body, body ? strlen(body) : 0}};
     struct admin_answer answer = {0};
 
+    if (extra)
+        headers[1] = *extra;
     snprintf(target, sizeof target, "/v1/%s", path);
     assert_non_null(http_send(scene->admin, &request, on_admin, &answer));
     while (!answer.is_done)
         vault_idle(&scene->loop, 1);
     return answer;
+}
+
+struct admin_answer administer_as(struct scene *scene, const char *token, const char *ttl,
+                                  const char *method, const char *path, const char *body)
+{
+    struct http_header header = {.name = "X-Vault-Wrap-TTL", .value = text_of(ttl)};
+
+    return send_it(scene, token, ttl ? &header : NULL, method, path, body);
+}
+
+void administer_patch(struct scene *scene, const char *path, const char *body)
+{
+    struct http_header header = {.name = "Content-Type",
+                                 .value = TEXT("application/merge-patch+json")};
+    struct admin_answer answer =
+        send_it(scene, given("OPENBAO_ROOT_TOKEN"), &header, "PATCH", path, body);
+
+    if (answer.status != 200)
+        fail_msg("PATCH %s: %d %s", path, answer.status, answer.body);
+    free(answer.body);
 }
 
 void administer(struct scene *scene, const char *method, const char *path, const char *body)

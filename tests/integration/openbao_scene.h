@@ -41,6 +41,8 @@ struct admin_answer {
 /* `path` below /v1/; `ttl`, `body`: NULL for none. The answer's body is to free(). */
 struct admin_answer administer_as(struct scene *scene, const char *token, const char *ttl,
                                   const char *method, const char *path, const char *body);
+/* A merge patch with the root token; anything but success fails the test. */
+void administer_patch(struct scene *scene, const char *path, const char *body);
 /* With the root token; anything but success fails the test. */
 void administer(struct scene *scene, const char *method, const char *path, const char *body);
 /* A member of the answer, to free(). */

@@ -54,8 +54,7 @@ void vault_on_rights(const struct vault_rights *rights, const struct failure *fa
         outcome->rights = *rights;
 }
 
-static void vault_on_list(const struct vault_names *names, const struct failure *failure,
-                          void *context)
+void vault_on_list(const struct vault_names *names, const struct failure *failure, void *context)
 {
     struct vault_outcome *outcome = context;
     size_t at = 0;
@@ -71,8 +70,7 @@ static void vault_on_list(const struct vault_names *names, const struct failure 
                                i ? " " : "", TEXT_ARG(names->names[i]));
 }
 
-static void vault_on_notes(const struct vault_notes *notes, const struct failure *failure,
-                           void *context)
+void vault_on_notes(const struct vault_notes *notes, const struct failure *failure, void *context)
 {
     struct vault_outcome *outcome = context;
     size_t at = 0;

@@ -57,6 +57,8 @@ void vault_on_metadata(const struct vault_version *version, const struct failure
 void vault_on_field(const struct vault_field *field, const struct failure *failure, void *context);
 void vault_on_rights(const struct vault_rights *rights, const struct failure *failure,
                      void *context);
+void vault_on_list(const struct vault_names *names, const struct failure *failure, void *context);
+void vault_on_notes(const struct vault_notes *notes, const struct failure *failure, void *context);
 struct vault_key vault_key_of(const char *path);
 /* Runs the loop until it is done. */
 void vault_wait(uv_loop_t *loop, const struct vault_outcome *outcome);

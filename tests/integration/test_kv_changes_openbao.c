@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What changes secrets other than a plain write, and what a client stumbles over there, on a real
+ * server: lists, deletes, notes, merge patches, mounts in the making. */
+#include "openbao_scene.h"
+
+#include "base/buffer.h"
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct vault_outcome remove_it(struct scene *scene, enum vault_removal_kind kind,
+                                      const char *path, uint32_t version)
+{
+    return vault_remove_of(&scene->loop, scene->client, kind, path, version, NULL);
+}
+
+/* A client with a token of that policy only ("" besides "default"). */
+static struct vault_client *open_with_policy(struct scene *scene, const char *name,
+                                             const char *rules, const struct vault_mount *mount)
+{
+    struct vault_settings settings = {
+        .address = given("OPENBAO_ADDR"), .ca_file = given("OPENBAO_CACERT"), .timeout_ms = 10000};
+    struct buffer body = {.limit = 4096};
+    struct failure why = {0};
+    struct vault_client *client;
+    char path[128];
+    char *token;
+
+    snprintf(path, sizeof path, "sys/policies/acl/%s", name);
+    buffer_printf(&body, "{\"policy\":\"%s\"}", rules);
+    administer(scene, "POST", path, buffer_text(&body).start);
+    buffer_reset(&body);
+    buffer_printf(&body, "{\"policies\":[\"%s\"]}", name);
+    token = administer_for(scene, NULL, "POST", "auth/token/create", buffer_text(&body).start,
+                           "auth.client_token");
+    settings.auth.token.value = secret_new(text_of(token));
+    settings.mounts = mount;
+    settings.mount_count = mount ? 1 : 0;
+    client = vault_client_open(scene->http, &settings, &why);
+    assert_string_equal(why.text, "");
+    secret_free((struct secret *)(uintptr_t)settings.auth.token.value);
+    buffer_clear(&body);
+    free(token);
+    return client;
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+TEST(folders_and_keys_are_listed_in_pages)
+{
+    static const char *const names[] = {"z", "a", "a/x", "a/y", "a-b", "b", "\xc3\xa4 b"};
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+    char path[64];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *encoded = names[i][0] == '\xc3' ? "%C3%A4%20b" : names[i];
+
+        snprintf(path, sizeof path, "kv/data/list/%s", encoded);
+        administer(scene, "POST", path, "{\"data\":{\"k\":\"v\"}}");
+        snprintf(path, sizeof path, "kv1/list/%s", encoded);
+        administer(scene, "POST", path, "{\"k\":\"v\"}");
+    }
+    for (int version = 1; version <= 2; version++) {
+        const char *folder = version == 1 ? "kv1:list" : "list";
+        const char *below = version == 1 ? "kv1:list/a" : "list/a";
+
+        outcome = vault_list_of(&scene->loop, scene->client, folder, "", 0);
+        expect_kind(&outcome, FAILURE_NONE, "");
+        assert_string_equal(outcome.names, "a a-b a/ b z \xc3\xa4 b");
+        assert_false(outcome.has_more);
+        outcome = vault_list_of(&scene->loop, scene->client, folder, "", 2);
+        assert_string_equal(outcome.names, "a a-b");
+        assert_true(outcome.has_more);
+        outcome = vault_list_of(&scene->loop, scene->client, folder, "a-b", 2);
+        assert_string_equal(outcome.names, "a/ b");
+        assert_true(outcome.has_more);
+        outcome = vault_list_of(&scene->loop, scene->client, folder, "b", 2);
+        assert_string_equal(outcome.names, "z \xc3\xa4 b");
+        assert_false(outcome.has_more);
+        outcome = vault_list_of(&scene->loop, scene->client, folder, "\xc3\xa4 b", 2);
+        expect_kind(&outcome, FAILURE_NONE, "");
+        assert_int_equal(outcome.count, 0);
+        outcome = vault_list_of(&scene->loop, scene->client, below, "", 0);
+        assert_string_equal(outcome.names, "x y");
+        outcome = vault_list_of(&scene->loop, scene->client, version == 1 ? "kv1:" : "kv:", "", 0);
+        expect_kind(&outcome, FAILURE_NONE, "");
+        assert_non_null(strstr(outcome.names, "list/"));
+    }
+    outcome = vault_list_of(&scene->loop, scene->client, "nowhere", "", 0);
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "nothing lies there");
+    outcome = vault_list_of(&scene->loop, scene->client, "forbidden/x", "", 0);
+    expect_kind(&outcome, FAILURE_DENIED, "its policies do not allow this");
+    outcome = vault_list_of(&scene->loop, scene->client, "nomount:x", "", 0);
+    expect_kind(&outcome, FAILURE_DENIED, "no mount");
+    scene_close(scene);
+}
+
+/* ---- deleting -------------------------------------------------------------------------------- */
+
+TEST(a_version_goes_comes_back_and_goes_for_good)
+{
+    struct scene *scene = scene_open();
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+
+    vault_set_field(&scene->loop, scene->client, "go/a", "k", "one", &none);
+    outcome = remove_it(scene, VAULT_DELETE_VERSION, "go/a", 1);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_true(outcome.version.is_deleted);
+    outcome = vault_field_of(&scene->loop, scene->client, "go/a", "k", 0);
+    expect_kind(&outcome, FAILURE_DELETED, "version 1");
+    outcome = remove_it(scene, VAULT_UNDELETE_VERSION, "go/a", 1);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = vault_field_of(&scene->loop, scene->client, "go/a", "k", 0);
+    assert_string_equal(outcome.value, "one");
+    outcome = remove_it(scene, VAULT_DESTROY_VERSION, "go/a", 1);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_true(outcome.version.is_destroyed);
+    outcome = remove_it(scene, VAULT_UNDELETE_VERSION, "go/a", 1);
+    expect_kind(&outcome, FAILURE_DESTROYED, "nothing brings it back");
+    outcome = remove_it(scene, VAULT_REMOVE_SECRET, "go/a", 0);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = vault_metadata_of(&scene->loop, scene->client, "go/a");
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "");
+    scene_close(scene);
+}
+
+/* All of these are 204 for whoever does not look. */
+TEST(trap_deleting_what_is_not_there_is_no_success)
+{
+    struct scene *scene = scene_open();
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+
+    vault_set_field(&scene->loop, scene->client, "gone/a", "k", "one", &none);
+    outcome = remove_it(scene, VAULT_DELETE_VERSION, "gone/a", 2);
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "no version 2");
+    outcome = remove_it(scene, VAULT_DESTROY_VERSION, "gone/never", 1);
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "no such secret");
+    outcome = remove_it(scene, VAULT_REMOVE_SECRET, "gone/never", 0);
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "no such secret");
+    outcome = remove_it(scene, VAULT_REMOVE_SECRET, "forbidden/a", 0);
+    expect_kind(&outcome, FAILURE_DENIED, "its policies do not allow this");
+    outcome = remove_it(scene, VAULT_REMOVE_SECRET, "nomount:a", 0);
+    expect_kind(&outcome, FAILURE_DENIED, "no mount");
+    outcome = remove_it(scene, VAULT_DELETE_VERSION, "kv1:gone/a", 1);
+    expect_kind(&outcome, FAILURE_INVALID, "no versions");
+    outcome = remove_it(scene, VAULT_REMOVE_SECRET, "kv1:gone/a", 0);
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "no such secret");
+    administer(scene, "POST", "kv1/gone/a", "{\"k\":\"v\"}");
+    outcome = remove_it(scene, VAULT_REMOVE_SECRET, "kv1:gone/a", 0);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = vault_field_of(&scene->loop, scene->client, "kv1:gone/a", "k", 0);
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "");
+    scene_close(scene);
+}
+
+TEST(a_secret_made_anew_is_not_the_one_that_was_to_go)
+{
+    struct scene *scene = scene_open();
+    struct vault_version none = {0}, seen;
+    struct vault_outcome outcome;
+
+    vault_set_field(&scene->loop, scene->client, "anew/a", "k", "one", &none);
+    seen = vault_metadata_of(&scene->loop, scene->client, "anew/a").version;
+    administer(scene, "DELETE", "kv/metadata/anew/a", NULL);
+    administer(scene, "POST", "kv/data/anew/a", "{\"data\":{\"k\":\"theirs\"}}");
+    for (enum vault_removal_kind kind = 0; kind <= VAULT_REMOVE_SECRET; kind++) {
+        outcome = vault_remove_of(&scene->loop, scene->client, kind, "anew/a",
+                                  kind == VAULT_REMOVE_SECRET ? 0 : 1, &seen);
+        expect_kind(&outcome, FAILURE_CONFLICT, "made anew");
+    }
+    expect_body(scene, "kv/data/anew/a", "\"theirs\"");
+    scene_close(scene);
+}
+
+/* The server's DELETE of "a/" deletes "a". */
+TEST(trap_a_trailing_slash_deletes_nothing)
+{
+    struct scene *scene = scene_open();
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+
+    vault_set_field(&scene->loop, scene->client, "slash/a", "k", "one", &none);
+    outcome = remove_it(scene, VAULT_DELETE_VERSION, "slash/a/", 1);
+    expect_kind(&outcome, FAILURE_INVALID, "the path");
+    outcome = vault_field_of(&scene->loop, scene->client, "slash/a", "k", 0);
+    assert_string_equal(outcome.value, "one");
+    scene_close(scene);
+}
+
+/* Metadata's updated_time stands still then. */
+TEST(trap_a_deletion_shows_although_the_updated_time_does_not_move)
+{
+    struct scene *scene = scene_open();
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+
+    vault_set_field(&scene->loop, scene->client, "still/a", "k", "one", &none);
+    outcome = vault_metadata_of(&scene->loop, scene->client, "still/a");
+    assert_false(outcome.version.is_deleted);
+    administer(scene, "DELETE", "kv/data/still/a", NULL);
+    outcome = vault_metadata_of(&scene->loop, scene->client, "still/a");
+    assert_true(outcome.version.is_deleted);
+    administer(scene, "POST", "kv/undelete/still/a", "{\"versions\":[1]}");
+    outcome = vault_metadata_of(&scene->loop, scene->client, "still/a");
+    assert_false(outcome.version.is_deleted);
+    administer(scene, "POST", "kv/destroy/still/a", "{\"versions\":[1]}");
+    outcome = vault_metadata_of(&scene->loop, scene->client, "still/a");
+    assert_true(outcome.version.is_destroyed);
+    scene_close(scene);
+}
+
+/* ---- notes ----------------------------------------------------------------------------------- */
+
+TEST(notes_say_who_wrote_and_keep_everything_else)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+
+    administer(scene, "POST", "kv/metadata/notes/a",
+               "{\"max_versions\":4,\"cas_required\":true,\"custom_metadata\":{\"team\":\"x\"}}");
+    outcome = vault_set_note(&scene->loop, scene->client, "notes/a", "who", "keydrift \xc3\xa4");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_string_equal(outcome.names, "team=x who=keydrift \xc3\xa4");
+    assert_int_equal(outcome.metadata_version, 2);
+    outcome = vault_set_note(&scene->loop, scene->client, "notes/a", "team", "");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_string_equal(outcome.names, "who=keydrift \xc3\xa4");
+    outcome = vault_set_note(&scene->loop, scene->client, "notes/a", "who", "");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = vault_notes_of(&scene->loop, scene->client, "notes/a");
+    assert_int_equal(outcome.count, 0);
+    expect_body(scene, "kv/metadata/notes/a", "\"max_versions\":4");
+    expect_body(scene, "kv/metadata/notes/a", "\"cas_required\":true");
+    outcome = vault_set_note(&scene->loop, scene->client, "notes/never", "who", "x");
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "no such secret");
+    outcome = vault_notes_of(&scene->loop, scene->client, "notes/never");
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "no such secret");
+    outcome = vault_set_note(&scene->loop, scene->client, "kv1:notes/a", "who", "x");
+    expect_kind(&outcome, FAILURE_INVALID, "KV version 1");
+    scene_close(scene);
+}
+
+TEST(of_many_who_note_at_once_none_is_lost_in_silence)
+{
+    enum { WRITERS = 8 };
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+    unsigned noted = 0;
+    struct vault_client *clients[WRITERS];
+    struct vault_note notes[WRITERS];
+    char names[WRITERS][8];
+    struct vault_outcome outcomes[WRITERS] = {0};
+
+    administer(scene, "POST", "kv/metadata/crowd/a", "{\"max_versions\":4}");
+    for (int i = 0; i < WRITERS; i++) {
+        clients[i] = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
+        snprintf(names[i], sizeof names[i], "n%d", i);
+        notes[i] = (struct vault_note){text_of(names[i]), TEXT("x")};
+        assert_non_null(vault_write_notes(clients[i], vault_key_of("crowd/a"), &notes[i], 1, 0,
+                                          vault_on_notes, &outcomes[i]));
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        vault_wait(&scene->loop, &outcomes[i]);
+        if (outcomes[i].kind != FAILURE_NONE)
+            expect_kind(&outcomes[i], FAILURE_CONFLICT, "");
+        vault_shut(&scene->loop, clients[i], 0);
+    }
+    outcome = vault_notes_of(&scene->loop, scene->client, "crowd/a");
+    for (int i = 0; i < WRITERS; i++) {
+        snprintf(names[i], sizeof names[i], "n%d=x", i);
+        if (outcomes[i].kind == FAILURE_NONE)
+            assert_non_null(strstr(outcome.names, names[i]));
+        noted += outcomes[i].kind == FAILURE_NONE;
+    }
+    assert_true(noted >= 1);
+    scene_close(scene);
+}
+
+/* ---- merge patches --------------------------------------------------------------------------- */
+
+TEST(both_ways_keep_the_neighbours_exactly)
+{
+    static const char fields[] =
+        "{\"data\":{\"k\":\"old\",\"number\":12345678901234,\"half\":0.5,\"yes\":true,"
+        "\"none\":null,\"list\":[1,{\"k\":\"inner\",\"gone\":null}],\"html\":\"<&>\\u2028\","
+        "\"e\xcc\x81\":\"two\",\"\xc3\xa9\":\"one\",\"text\":\"\\u0000\\n\\u00e4\"}}";
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+
+    for (enum vault_write_way way = 0; way <= VAULT_WRITE_EITHER; way++) {
+        char path[32], target[48];
+
+        snprintf(path, sizeof path, "ways/%u", (unsigned)way);
+        snprintf(target, sizeof target, "kv/data/%s", path);
+        administer(scene, "POST", target, fields);
+        outcome = vault_metadata_of(&scene->loop, scene->client, path);
+        outcome = vault_set_field_by(&scene->loop, scene->client, way, path, "k", "new \xc3\xa4",
+                                     &outcome.version);
+        expect_kind(&outcome, FAILURE_NONE, "");
+        assert_int_equal(outcome.version.version, 2);
+        expect_body(scene, target,
+                    "\"data\":{\"data\":{\"e\xcc\x81\":\"two\",\"half\":0.5,\"html\":"
+                    "\"\\u003c\\u0026\\u003e\\u2028\",\"k\":\"new \xc3\xa4\",\"list\":[1,{\"gone\":"
+                    "null,\"k\":\"inner\"}],\"none\":null,\"number\":12345678901234,\"text\":"
+                    "\"\\u0000\\n\xc3\xa4\",\"yes\":true,\"\xc3\xa9\":\"one\"}");
+        /* And protected: the same again rests on a version that is no longer current. */
+        outcome.version.version = 1;
+        outcome = vault_set_field_by(&scene->loop, scene->client, way, path, "k", "x",
+                                     &(struct vault_version){.version = 1});
+        expect_kind(&outcome, FAILURE_CONFLICT, "check-and-set");
+    }
+    scene_close(scene);
+}
+
+/* The server takes no request with more than 499 texts. */
+TEST(trap_a_secret_with_many_fields_is_changed_by_a_patch)
+{
+    struct scene *scene = scene_open();
+    struct buffer body = {.limit = 1 << 16};
+    struct vault_outcome outcome;
+
+    for (int part = 0; part < 2; part++) {
+        struct vault_version after = {.version = (uint32_t)part};
+
+        buffer_printf(&body, "{\"options\":{\"cas\":%d},\"data\":{", part);
+        for (int i = 0; i < 400; i++)
+            buffer_printf(&body, "%s\"k%d\":\"value-%d\"", i ? "," : "", part * 400 + i, i);
+        buffer_append_string(&body, "}}");
+        if (part == 0) {
+            administer(scene, "POST", "kv/data/many/a", buffer_text(&body).start);
+        } else {
+            administer_patch(scene, "kv/data/many/a", buffer_text(&body).start);
+            after.version = 2;
+            outcome = vault_set_field_by(&scene->loop, scene->client, VAULT_WRITE_MODIFY, "many/a",
+                                         "k700", "new", &after);
+            expect_kind(&outcome, FAILURE_INVALID, "only be changed by a merge patch");
+            outcome = vault_set_field_by(&scene->loop, scene->client, VAULT_WRITE_EITHER, "many/a",
+                                         "k700", "new", &after);
+            expect_kind(&outcome, FAILURE_NONE, "");
+        }
+        buffer_reset(&body);
+    }
+    expect_body(scene, "kv/data/many/a", "\"k699\":\"value-299\",\"k7\":\"value-7\"");
+    expect_body(scene, "kv/data/many/a", "\"k700\":\"new\",\"k701\":\"value-301\"");
+    buffer_clear(&body);
+    scene_close(scene);
+}
+
+TEST(without_the_right_to_patch_the_secret_is_modified)
+{
+    struct scene *scene = scene_open();
+    struct vault_client *client = open_with_policy(
+        scene, "nopatch",
+        "path \\\"kv/data/nopatch/*\\\" { capabilities = [\\\"create\\\", \\\"read\\\", "
+        "\\\"update\\\"] }",
+        NULL);
+    struct vault_outcome outcome;
+
+    administer(scene, "POST", "kv/data/nopatch/a", "{\"data\":{\"k\":\"old\",\"n\":1}}");
+    outcome = vault_set_field_by(&scene->loop, client, VAULT_WRITE_PATCH, "nopatch/a", "k", "new",
+                                 &(struct vault_version){.version = 1});
+    expect_kind(&outcome, FAILURE_DENIED, "its policies do not allow this");
+    outcome = vault_set_field_by(&scene->loop, client, VAULT_WRITE_EITHER, "nopatch/a", "k", "new",
+                                 &(struct vault_version){.version = 1});
+    expect_kind(&outcome, FAILURE_NONE, "");
+    expect_body(scene, "kv/data/nopatch/a", "\"data\":{\"k\":\"new\",\"n\":1}");
+    vault_shut(&scene->loop, client, 0);
+    scene_close(scene);
+}
+
+TEST(a_field_that_is_no_string_is_left_alone)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+
+    administer(scene, "POST", "kv/data/kinds/a",
+               "{\"data\":{\"n\":1,\"o\":{\"k\":\"v\"},\"z\":null}}");
+    for (const char *field = "noz"; *field; field++) {
+        char name[2] = {*field, '\0'};
+
+        for (enum vault_write_way way = 0; way <= VAULT_WRITE_EITHER; way++) {
+            outcome = vault_set_field_by(&scene->loop, scene->client, way, "kinds/a", name, "x",
+                                         &(struct vault_version){.version = 1});
+            expect_kind(&outcome, FAILURE_INVALID, "not a string");
+        }
+    }
+    outcome = vault_metadata_of(&scene->loop, scene->client, "kinds/a");
+    assert_int_equal(outcome.version.version, 1);
+    scene_close(scene);
+}
+
+static void note_size(const struct vault_field *field, const struct failure *failure, void *context)
+{
+    assert_null(failure);
+    assert_int_equal(field->state, VAULT_FIELD_PRESENT);
+    *(size_t *)context = secret_reveal(field->value).size;
+}
+
+TEST(a_value_of_the_largest_size_travels_whole)
+{
+    struct scene *scene = scene_open();
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+    size_t size = 0;
+    char *value = malloc(SECRET_LIMIT + 1);
+
+    assert_non_null(value);
+    memset(value, 'x', SECRET_LIMIT);
+    value[SECRET_LIMIT] = '\0';
+    outcome = vault_set_field(&scene->loop, scene->client, "large/a", "k", value, &none);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_non_null(vault_read_field(scene->client, vault_key_of("large/a"), TEXT("k"), 0, 0,
+                                     note_size, &size));
+    while (!size)
+        vault_idle(&scene->loop, 1);
+    assert_int_equal(size, SECRET_LIMIT);
+    /* A neighbour of that size is no obstacle either. */
+    outcome = vault_set_field_by(&scene->loop, scene->client, VAULT_WRITE_PATCH, "large/a", "small",
+                                 "v", &outcome.version);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = vault_field_of(&scene->loop, scene->client, "large/a", "small", 0);
+    assert_string_equal(outcome.value, "v");
+    free(value);
+    scene_close(scene);
+}
+
+/* ---- mounts ---------------------------------------------------------------------------------- */
+
+/* It answers 400 for the first moment. */
+TEST(trap_a_mount_that_was_just_made_is_written_to)
+{
+    struct scene *scene = scene_open();
+    struct vault_client *root = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+
+    for (int i = 0; i < 5; i++) {
+        char mount[32], path[32];
+
+        snprintf(mount, sizeof mount, "sys/mounts/new%d", i);
+        snprintf(path, sizeof path, "new%d:a", i);
+        administer(scene, "POST", mount, "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
+        outcome = vault_set_field(&scene->loop, root, path, "k", "v", &none);
+        expect_kind(&outcome, FAILURE_NONE, "");
+        administer(scene, "DELETE", mount, NULL);
+    }
+    vault_shut(&scene->loop, root, 0);
+    scene_close(scene);
+}
+
+TEST(trap_a_mount_that_is_being_upgraded_is_waited_for)
+{
+    struct scene *scene = scene_open();
+    struct vault_client *root = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
+    struct vault_outcome outcome;
+    char path[32];
+
+    administer(scene, "POST", "sys/mounts/up", "{\"type\":\"kv\",\"options\":{\"version\":\"1\"}}");
+    for (int i = 0; i < 200; i++) {
+        snprintf(path, sizeof path, "up/%d", i);
+        administer(scene, "POST", path, "{\"k\":\"v\"}");
+    }
+    administer(scene, "POST", "sys/mounts/up/tune", "{\"options\":{\"version\":\"2\"}}");
+    outcome = vault_field_of(&scene->loop, root, "up:150", "k", 0);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_string_equal(outcome.value, "v");
+    assert_int_equal(outcome.version.version, 1);
+    vault_shut(&scene->loop, root, 0);
+    administer(scene, "DELETE", "sys/mounts/up", NULL);
+    scene_close(scene);
+}
+
+/* It would answer 204 and store "options" and "data" as fields. */
+TEST(trap_a_write_in_the_form_of_version_2_never_reaches_version_1)
+{
+    static const struct vault_mount wrong = {"kv1", 2};
+    struct scene *scene = scene_open();
+    struct vault_client *client = open_with_policy(
+        scene, "wrong", "path \\\"kv1/*\\\" { capabilities = [\\\"create\\\", \\\"update\\\"] }",
+        &wrong);
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+
+    outcome = vault_set_field(&scene->loop, client, "kv1:wrong/a", "k", "v", &none);
+    expect_kind(&outcome, FAILURE_INVALID, "the server says it is version 1");
+    outcome = vault_list_of(&scene->loop, scene->client, "kv1:data/wrong", "", 0);
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "");
+    vault_shut(&scene->loop, client, 0);
+    scene_close(scene);
+}
+
+int main(void)
+{
+    return RUN(CASE(folders_and_keys_are_listed_in_pages),
+               CASE(a_version_goes_comes_back_and_goes_for_good),
+               CASE(trap_deleting_what_is_not_there_is_no_success),
+               CASE(a_secret_made_anew_is_not_the_one_that_was_to_go),
+               CASE(trap_a_trailing_slash_deletes_nothing),
+               CASE(trap_a_deletion_shows_although_the_updated_time_does_not_move),
+               CASE(notes_say_who_wrote_and_keep_everything_else),
+               CASE(of_many_who_note_at_once_none_is_lost_in_silence),
+               CASE(both_ways_keep_the_neighbours_exactly),
+               CASE(trap_a_secret_with_many_fields_is_changed_by_a_patch),
+               CASE(without_the_right_to_patch_the_secret_is_modified),
+               CASE(a_field_that_is_no_string_is_left_alone),
+               CASE(a_value_of_the_largest_size_travels_whole),
+               CASE(trap_a_mount_that_was_just_made_is_written_to),
+               CASE(trap_a_mount_that_is_being_upgraded_is_waited_for),
+               CASE(trap_a_write_in_the_form_of_version_2_never_reaches_version_1));
+}
