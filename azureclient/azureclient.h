@@ -160,6 +160,18 @@ const char *azure_key_kind_partner(const struct azure_key_kind *kind, struct tex
  * type (the admin and the query keys of a search service) it is the first of the table. */
 const struct azure_key_kind *azure_key_kind_of_id(struct text resource_id, struct failure *why);
 
+/* The key inside a connection string of that kind, a copy: compare that with the keys, not the
+ * string. NULL with INVALID when `value` holds none (then it may be a key as it is), holds two, or
+ * the kind has no connection strings. */
+must_use struct secret *azure_key_inside(const struct azure_key_kind *kind,
+                                         const struct secret *value, struct failure *why);
+/* The same string with another key in it, nothing else changed. INVALID also where that is not
+ * enough: in one of app-configuration an Id belongs to the key. */
+must_use struct secret *azure_key_replace_inside(const struct azure_key_kind *kind,
+                                                 const struct secret *old_value,
+                                                 const struct secret *new_key,
+                                                 struct failure *why);
+
 /* "/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W/
  * onlineEndpoints/E" to memory_free(), or NULL with INVALID when a part could not be a name there.
  */
