@@ -63,6 +63,18 @@ bool files_prepare(struct lab_options *options, struct failure *why)
     return true;
 }
 
+bool files_directory(const struct lab *lab, const char *name, struct failure *why)
+{
+    char *path = format_new("%s/%s", lab->options.directory, name);
+    bool is_good = path && (mkdir(path, 0700) == 0 || errno == EEXIST);
+
+    if (!is_good)
+        failure_set(why, FAILURE_INTERNAL, "%s/%s cannot be made: %s", lab->options.directory, name,
+                    strerror(errno));
+    free(path);
+    return is_good;
+}
+
 static char *file_read(const char *path, struct failure *why)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -37,6 +37,9 @@
 #define LAB_ENDPOINT       "nachet-swin"
 #define LAB_PROVIDER       "Microsoft.MachineLearningServices"
 #define LAB_ROLE           "keydrift"
+#define LAB_IDENTITY_ID                                                                            \
+    "/subscriptions/" LAB_SUBSCRIPTION "/resourceGroups/" LAB_RESOURCE_GROUP                       \
+    "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/keydrift"
 
 #define KEY_SIZE      33 /* 32 letters and digits, and NUL */
 #define LAB_MAX_BODY  ((size_t)8 << 20)
@@ -66,6 +69,8 @@ void timestamp_now(char out[TIMESTAMP_SIZE]);
 void timestamp_at(int64_t at_ms, char out[TIMESTAMP_SIZE]);
 /* `timestamp` (one of the above) and so many seconds, at most a year or so. */
 void timestamp_later(const char *timestamp, int64_t seconds, char out[TIMESTAMP_SIZE]);
+/* "2026-01-01 00:00:00.000000" in the local time zone. */
+void local_time_at(int64_t seconds, char *out, size_t size);
 void guid_new(char out[GUID_SIZE]);
 /* `size` - 1 random letters and digits, and NUL. */
 void random_alphanumeric(char *out, size_t size);
@@ -148,6 +153,7 @@ bool endpoint_name_is_valid(struct text name);
 struct pki {
     char *ca_pem;
     char *server_pem, *server_key_pem;
+    char server_thumbprint[41]; /* SHA-1, as hex digits */
     char *client_pem; /* key and self-signed certificate, known to Entra by its thumbprint */
     struct buffer client_p12;                           /* the same as PKCS#12 */
     char *named_client_pem;                             /* known only by its subject and issuer */
@@ -209,6 +215,18 @@ struct federation_wish {
 must_use char *federation_token(const struct lab *lab, const struct federation_wish *wish);
 /* Answers the exchange and returns true when it is about the issuer's documents. */
 must_use bool federation_handle(struct exchange *exchange, const struct segments *segments);
+
+/* A connected server's challenge (arc.c): files in ARC_DIRECTORY below the lab's. */
+#define ARC_DIRECTORY  "arc"
+#define ARC_CHALLENGES 16 /* outstanding at most; the oldest goes first */
+struct arc_challenge {
+    char id[GUID_SIZE]; /* empty: unused */
+    char secret[65];
+};
+/* Answers the exchange and returns false unless the request holds what an outstanding challenge
+ * asked for. */
+must_use bool arc_is_let_in(struct exchange *exchange);
+void arc_clear(struct lab *lab);
 
 /* Whether an assertion proves that it comes from the client (assertion.c); otherwise answers the
  * exchange. */
@@ -408,6 +426,7 @@ struct lab_options {
 enum listener {
     LISTENER_ENTRA,
     LISTENER_IMDS,
+    LISTENER_FABRIC, /* a managed identity's endpoint too, with TLS */
     LISTENER_ARM,
     LISTENER_SCORING,
     LISTENER_VAULT,
@@ -434,6 +453,9 @@ struct lab {
     uv_signal_t interrupt, terminate;
     bool is_closing;
     char client_secret[41], expired_secret[41], p12_password[21];
+    char identity_header[33]; /* what an app must send to be given its managed identity's tokens */
+    struct arc_challenge arc[ARC_CHALLENGES];
+    size_t arc_next;
     char vault_token[32], secret_id[GUID_SIZE];
 };
 
@@ -448,6 +470,8 @@ void options_clear(struct lab_options *options);
 /* Names of endpoints for `options`, to free() one by one; NULL with `why`. */
 must_use char **files_endpoint_names(const struct lab_options *options, size_t *count,
                                      struct failure *why);
+/* Makes a directory below the lab's, if it is not there yet. */
+must_use bool files_directory(const struct lab *lab, const char *name, struct failure *why);
 /* Makes the directory and turns options.directory into an absolute path; false with `why` when it
  * cannot be used. */
 must_use bool files_prepare(struct lab_options *options, struct failure *why);
@@ -458,5 +482,7 @@ must_use bool files_put(const struct lab *lab, const char *name, struct text tex
 /* What is needed to log in (identity_files.c): the files, and their names for lab.json. */
 must_use bool identity_files_write(const struct lab *lab, struct failure *why);
 void identity_facts(const struct lab *lab, json_t *json);
+/* The script that stands in for Azure's command line (az_shim.c); to free(), or NULL. */
+must_use char *az_shim(const struct lab *lab);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Puts the lab together: the world, six listeners on loopback, the files, and an orderly end. */
+/* Puts the lab together: the world, seven listeners on loopback, the files, and an orderly end. */
 #include "examples/lab/lab.h"
 
 #include <signal.h>
@@ -14,6 +14,7 @@ static void on_call(struct server_call *call, const struct server_request *reque
     } services[LISTENERS] = {
         [LISTENER_ENTRA] = {TARGET_ENTRA, entra_handle},
         [LISTENER_IMDS] = {TARGET_IMDS, imds_handle},
+        [LISTENER_FABRIC] = {TARGET_IMDS, imds_handle},
         [LISTENER_ARM] = {TARGET_ARM, arm_handle},
         [LISTENER_SCORING] = {TARGET_SCORING, scoring_handle},
         [LISTENER_VAULT] = {TARGET_VAULT, vault_handle},
@@ -102,6 +103,7 @@ static bool lab_start(struct lab *lab, struct failure *why)
     random_alphanumeric(lab->client_secret, sizeof(lab->client_secret));
     random_alphanumeric(lab->expired_secret, sizeof(lab->expired_secret));
     random_alphanumeric(lab->p12_password, sizeof(lab->p12_password));
+    random_alphanumeric(lab->identity_header, sizeof(lab->identity_header));
     lab->world.log = activity_log_new(lab->options.activity_delay_ms);
     lab->alerts = json_array();
     if (!lab->world.log || !lab->alerts || !requests_init(&lab->requests) || !seed_vault(lab))
@@ -132,6 +134,7 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void lab_clear(struct lab *lab)
 {
+    arc_clear(lab);
     world_clear(&lab->world);
     vault_clear(&lab->vault);
     faults_clear(&lab->faults);

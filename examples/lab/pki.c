@@ -122,6 +122,17 @@ static bool p12_make(struct buffer *out, const char *password, EVP_PKEY *key, X5
     return size > 0 && buffer_ok(out);
 }
 
+static bool thumbprint_of(const X509 *certificate, char out[41])
+{
+    uint8_t digest[SHA_DIGEST_LENGTH];
+    unsigned size;
+
+    if (X509_digest(certificate, EVP_sha1(), digest, &size) != 1 || size != sizeof(digest))
+        return false;
+    hex_encode(digest, sizeof(digest), out);
+    return true;
+}
+
 bool pki_init(struct pki *pki, const char *p12_password, struct failure *why)
 {
     static const struct extension ca_extensions[] = {
@@ -179,6 +190,7 @@ bool pki_init(struct pki *pki, const char *p12_password, struct failure *why)
         pki->federation = signer_new(pki->federation_id);
         is_good = pki->ca_pem && pki->server_pem && pki->server_key_pem && pki->client_pem &&
                   pki->named_client_pem && pki->signer && pki->federation &&
+                  thumbprint_of(server, pki->server_thumbprint) &&
                   p12_make(&pki->client_p12, p12_password, client_key, pki->client);
     }
     X509_free(server);

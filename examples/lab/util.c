@@ -62,6 +62,15 @@ void timestamp_at(int64_t at_ms, char out[TIMESTAMP_SIZE])
     timestamp_of((time_t)(at_ms / 1000), (long)(at_ms % 1000) * 1000000, out);
 }
 
+void local_time_at(int64_t seconds, char *out, size_t size)
+{
+    time_t at = (time_t)seconds;
+    struct tm parts;
+
+    localtime_r(&at, &parts);
+    strftime(out, size, "%Y-%m-%d %H:%M:%S.000000", &parts);
+}
+
 static void random_bytes(uint8_t *bytes, size_t size)
 {
     /* Without chance there is no lab. */

@@ -197,8 +197,10 @@ class Program(unittest.TestCase):
         lab = lab_support.Lab()
         try:
             self.assertEqual(stat.S_IMODE(os.stat(lab.directory).st_mode), 0o700)
-            for name in os.listdir(lab.directory):
-                self.assertEqual(stat.S_IMODE(os.stat(os.path.join(lab.directory, name)).st_mode), 0o600, name)
+            for directory, folders, files in os.walk(lab.directory):
+                for name in folders + files:
+                    mode = 0o700 if name in folders or name == "az" else 0o600
+                    self.assertEqual(stat.S_IMODE(os.stat(os.path.join(directory, name)).st_mode), mode, name)
             with open(os.path.join(lab.directory, "keydrift.yaml"), encoding="utf-8") as file:
                 text = file.read()
             for part in ("  - name: nachet\n", "interval: 2s\n", "probe: { score: true }\n", "state: sqlite:" + lab.directory,
