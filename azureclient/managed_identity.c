@@ -94,9 +94,9 @@ static bool set_place(struct credential *credential, const char *endpoint, bool 
         url.size--;
     if (!wire_split_url(url, &origin, &target) || text_contains_byte(target, '?'))
         return failure_set(why, FAILURE_INVALID,
-                           "\"%s\" cannot be the address of a managed identity: "
-                           "http://host[:port][/path] is expected",
-                           endpoint);
+                           "the address of the managed identity (%s) is not like "
+                           "http://host[:port][/path]",
+                           credential->identity->name);
     credential->identity_origin = text_copy(origin);
     credential->identity_path = memory_print("%.*s%s", TEXT_ARG(target),
                                              is_imds       ? METADATA_PATH

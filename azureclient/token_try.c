@@ -131,10 +131,6 @@ static void refuse(struct tokens *tokens, const struct http_answer *answer)
     wire_token_failure(answer->status, answer->body, tokens->sent, &why);
     if (tries_again(tokens, answer->status, why.kind))
         return;
-    if (is_imds(tokens) && answer->status == 410)
-        failure_set(&why, FAILURE_REMOTE,
-                    "no token: HTTP 410, IMDS is being updated, which takes "
-                    "up to 70 s");
     why.http_status = answer->status;
     why.retry_after_ms = http_answer_retry_after_ms(answer);
     failure_prefix(&why, "%s", tokens_issuer(tokens));

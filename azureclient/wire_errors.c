@@ -198,7 +198,7 @@ static enum failure_kind token_kind(int status, const struct advice *advice)
         return FAILURE_THROTTLED;
     if (advice)
         return advice->kind;
-    if (status == 408 || status >= 500)
+    if (status == 408 || status == 410 || status >= 500)
         return FAILURE_REMOTE;
     return status >= 400 ? FAILURE_DENIED : FAILURE_PROTOCOL;
 }
@@ -213,7 +213,9 @@ void wire_token_failure(int status, struct text body, const struct secret *secre
 
     buffer_init(&out, 4096);
     buffer_printf(&out, "HTTP %d ", status);
-    if (json)
+    if (status == 410)
+        buffer_append_string(&out, "the identity endpoint is being updated (up to 70 s)");
+    else if (json)
         append_token_error(&out, json, code, advice, secret);
     else if (wire_looks_like_html(body))
         buffer_append_string(&out, "with a web page instead of JSON (is a proxy in between?)");

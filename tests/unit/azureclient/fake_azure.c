@@ -28,6 +28,8 @@ static void keep(struct fake *fake, const struct server_request *request)
     kept->request_id = copy_header(request, "x-ms-client-request-id");
     kept->length = copy_header(request, "Content-Length");
     kept->metadata = copy_header(request, "Metadata");
+    kept->secret_header = copy_header(
+        request, server_header(request, "secret").start ? "secret" : "X-IDENTITY-HEADER");
 }
 
 static bool fits(const char *where, struct text method, struct text path)
@@ -180,6 +182,7 @@ void fake_close(struct fake *fake)
         free(kept->request_id);
         free(kept->length);
         free(kept->metadata);
+        free(kept->secret_header);
     }
     secret_free(fake->secret);
     net_global_cleanup();
@@ -303,12 +306,16 @@ static void wait_for(struct fake *fake, struct operation *operation)
     fake_wait(fake);
 }
 
-void fake_list_keys(struct fake *fake)
+void fake_list_keys_of(struct fake *fake, const char *kind, const char *id)
 {
     fake->is_done = false;
-    wait_for(fake,
-             azure_list_keys(fake->client, azure_key_kind_named(TEXT("azureml-online-endpoint")),
-                             TEXT(FAKE_ID), 0, fake_on_keys, fake));
+    wait_for(fake, azure_list_keys(fake->client, azure_key_kind_named(text_of(kind)), text_of(id),
+                                   0, fake_on_keys, fake));
+}
+
+void fake_list_keys(struct fake *fake)
+{
+    fake_list_keys_of(fake, "azureml-online-endpoint", FAKE_ID);
 }
 
 void fake_get(struct fake *fake)
@@ -317,14 +324,19 @@ void fake_get(struct fake *fake)
     wait_for(fake, azure_get_endpoint(fake->client, TEXT(FAKE_ID), on_endpoint, fake));
 }
 
-void fake_regenerate(struct fake *fake, uint32_t deadline_ms)
+void fake_regenerate_of(struct fake *fake, const char *kind, const char *id, const char *slot,
+                        uint32_t deadline_ms)
 {
     fake->is_done = false;
-    wait_for(fake, azure_regenerate_key(fake->client,
-                                        azure_key_kind_named(TEXT("azureml-online-endpoint")),
-                                        TEXT(FAKE_ID), TEXT("secondary"),
-                                        TEXT("6b1f2a3c-0000-4000-8000-000000000001"), deadline_ms,
-                                        fake_on_end, fake));
+    wait_for(fake,
+             azure_regenerate_key(fake->client, azure_key_kind_named(text_of(kind)), text_of(id),
+                                  text_of(slot), TEXT("6b1f2a3c-0000-4000-8000-000000000001"),
+                                  deadline_ms, fake_on_end, fake));
+}
+
+void fake_regenerate(struct fake *fake, uint32_t deadline_ms)
+{
+    fake_regenerate_of(fake, "azureml-online-endpoint", FAKE_ID, "secondary", deadline_ms);
 }
 
 void fake_who(struct fake *fake, const char *request_id)

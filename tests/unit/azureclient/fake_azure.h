@@ -30,6 +30,7 @@ struct fake_step {
 
 struct fake_request {
     char *method, *path, *query, *body, *authorization, *request_id, *length, *metadata;
+    char *secret_header; /* X-IDENTITY-HEADER or "secret": what some managed identities want */
 };
 
 #define FAKE_REQUESTS 256
@@ -79,8 +80,11 @@ const struct fake_request *fake_last(const struct fake *fake, const char *where)
 
 /* Each starts one operation, waits for it and keeps its outcome. */
 void fake_list_keys(struct fake *fake);
+void fake_list_keys_of(struct fake *fake, const char *kind, const char *id);
 void fake_get(struct fake *fake);
 void fake_regenerate(struct fake *fake, uint32_t deadline_ms);
+void fake_regenerate_of(struct fake *fake, const char *kind, const char *id, const char *slot,
+                        uint32_t deadline_ms);
 void fake_who(struct fake *fake, const char *request_id);
 void fake_score(struct fake *fake, const char *path, const char *key, uint32_t deadline_ms);
 
