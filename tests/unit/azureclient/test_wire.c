@@ -209,6 +209,51 @@ TEST(only_the_very_same_origin_may_be_followed)
     assert_null(wire_target_on(arm, TEXT("https://management.azure.com/a#b")).start);
 }
 
+static void assert_region(const char *arm, const char *url, const char *region)
+{
+    struct text found, target;
+
+    if (!region) {
+        assert_false(wire_operation_at(text_of(arm), text_of(url), &found, &target));
+        return;
+    }
+    assert_true(wire_operation_at(text_of(arm), text_of(url), &found, &target));
+    assert_true(text_is(found, region));
+    assert_true(text_is(target, "/a?b"));
+}
+
+TEST(an_operation_may_be_on_a_region_of_a_public_cloud_and_nowhere_else)
+{
+    static const char arm[] = "https://management.azure.com";
+
+    assert_region(arm, "https://management.azure.com/a?b", "");
+    assert_region(arm, "https://centraluseuap.management.azure.com/a?b",
+                  "https://centraluseuap.management.azure.com");
+    assert_region("https://Management.Azure.com:443",
+                  "https://EastUS2.management.azure.com:443/a?b",
+                  "https://EastUS2.management.azure.com:443");
+    assert_region("https://management.usgovcloudapi.net",
+                  "https://r.management.usgovcloudapi.net/a?b",
+                  "https://r.management.usgovcloudapi.net");
+    assert_region("https://management.chinacloudapi.cn",
+                  "https://r.management.chinacloudapi.cn/a?b",
+                  "https://r.management.chinacloudapi.cn");
+
+    assert_region(arm, "http://r.management.azure.com/a?b", NULL);
+    assert_region(arm, "https://r.management.azure.com:444/a?b", NULL);
+    assert_region(arm, "https://rmanagement.azure.com/a?b", NULL);
+    assert_region(arm, "https://.management.azure.com/a?b", NULL);
+    assert_region(arm, "https://a.b.management.azure.com/a?b", NULL);
+    assert_region(arm, "https://r.management.azure.com.evil.example/a?b", NULL);
+    assert_region(arm, "https://evil.example/r.management.azure.com/a?b", NULL);
+    assert_region(arm, "https://r.management.azure.com@evil.example/a?b", NULL);
+    assert_region(arm, "https://r.management.azure.com", NULL);
+    assert_region(arm, "https://r.management.usgovcloudapi.net/a?b", NULL);
+    /* Who owns the names below another host nobody knows. */
+    assert_region("https://arm.example", "https://r.arm.example/a?b", NULL);
+    assert_region("http://127.0.0.1:80", "http://r.127.0.0.1:80/a?b", NULL);
+}
+
 int main(void)
 {
     return RUN(CASE(a_lifetime_may_be_a_number_a_numeric_string_or_an_instant),
@@ -221,5 +266,6 @@ int main(void)
                CASE(the_end_of_an_operation_is_known_in_any_case_and_anything_else_is_running),
                CASE(a_failed_operation_says_why),
                CASE(an_operation_without_a_status_is_not_believed),
-               CASE(only_the_very_same_origin_may_be_followed));
+               CASE(only_the_very_same_origin_may_be_followed),
+               CASE(an_operation_may_be_on_a_region_of_a_public_cloud_and_nowhere_else));
 }
