@@ -55,7 +55,8 @@ void *vault_call_new(struct vault_client *client, size_t size, struct vault_key 
     call->operation.cancel = on_cancel;
     call->client = client;
     client->calls++;
-    call->lane = lane;
+    call->lane = lane & ~VAULT_DECISIVE;
+    call->is_decisive = (lane & VAULT_DECISIVE) != 0;
     call->deadline = vault_now_ms() + client->timeout_ms;
     call->key.mount = vault_keep_text(&names, key.mount);
     call->key.path = vault_keep_text(&names, key.path);
@@ -124,6 +125,7 @@ bool vault_call_start(struct call *call, bool is_fresh)
 {
     struct vault_client *client = call->client;
 
+    call->is_decisive = call->is_decisive || is_fresh; /* a change rests on it */
     if (!is_usable(call)) {
         vault_later_set(&client->laters, &call->wait.later, 0, on_unusable);
         return true;
@@ -167,6 +169,7 @@ void vault_call_send(struct call *call, struct request_plan plan, struct buffer 
     plan.target = buffer_text(target).start;
     plan.deadline = call->deadline;
     plan.lane = call->lane;
+    plan.is_decisive = call->is_decisive;
     if (body)
         plan.body = buffer_text(body);
     call->wants_wrapping = plan.wrap_ttl_s > 0;

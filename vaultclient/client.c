@@ -8,13 +8,12 @@
 
 #include <string.h>
 
-#define DEFAULT_ADDRESS "https://127.0.0.1:8200"
-
 static void client_free(struct vault_client *client)
 {
     vault_mounts_free(client);
     vault_account_clear(&client->account);
-    memory_free(client->address);
+    vault_servers_free(&client->servers);
+    memory_free(client->index);
     memory_free(client->namespace_path);
     memory_free(client);
 }
@@ -38,49 +37,6 @@ static bool copy_namespace(struct vault_client *client, const char *given, struc
     return client->namespace_path || failure_out_of_memory(why);
 }
 
-static bool copy_address(struct vault_client *client, const char *given, struct failure *why)
-{
-    struct text address = text_of(given && *given ? given : DEFAULT_ADDRESS);
-
-    while (text_ends_with(address, TEXT("/")))
-        address.size--;
-    if (text_contains_byte(address, '@'))
-        return failure_set(
-            why, FAILURE_INVALID,
-            "the address of Vault holds an \"@\": no user name or password goes there");
-    client->address = text_copy(address);
-    return client->address || failure_out_of_memory(why);
-}
-
-static bool open_upstream(struct vault_client *client, const struct vault_settings *settings,
-                          struct failure *why)
-{
-    struct buffer name = {.limit = 2048};
-    struct upstream_settings upstream = {
-        .origin = client->address,
-        .ca_file = settings->ca_file,
-        .client_cert_file = settings->client_cert_file,
-        .client_key_file = settings->client_key_file,
-        .server_name = settings->server_name,
-        .proxy = settings->proxy,
-        .max_in_flight = settings->max_in_flight,
-        .accept_any_certificate = settings->accept_any_certificate,
-    };
-
-    if (text_starts_with(text_of(client->address), TEXT("unix://"))) {
-        upstream.unix_socket = client->address + sizeof("unix://") - 1;
-        upstream.origin = "http://localhost";
-    }
-    if (!settings->client_cert_file != !settings->client_key_file)
-        return failure_set(why, FAILURE_INVALID,
-                           "a client certificate needs its key, and the key its certificate");
-    buffer_printf(&name, "vault %s", client->address);
-    upstream.name = buffer_text(&name).start;
-    client->upstream = upstream_open(client->http, &upstream, why);
-    buffer_clear(&name);
-    return client->upstream != NULL;
-}
-
 struct vault_client *vault_client_open(struct http *http, const struct vault_settings *settings,
                                        struct failure *why)
 {
@@ -94,14 +50,16 @@ struct vault_client *vault_client_open(struct http *http, const struct vault_set
     client->timeout_ms = settings->timeout_ms ? settings->timeout_ms : 30000;
     TAILQ_INIT(&client->requests);
     LIST_INIT(&client->mounts);
+    client->max_tries = settings->max_tries;
+    client->stays_put = settings->stays_put;
     if (!vault_mounts_init(client, settings, why) ||
-        !copy_address(client, settings->address, why) ||
         !copy_namespace(client, settings->namespace_path, why) ||
         !vault_account_init(&client->account, settings, why) ||
-        !open_upstream(client, settings, why)) {
+        !vault_servers_open(&client->servers, http, settings, why)) {
         client_free(client);
         return NULL;
     }
+    client->address = client->servers.list[0].address;
     vault_laters_open(&client->laters, http_loop(http), client);
     return client;
 }
@@ -163,7 +121,7 @@ static void on_empty(struct later *later)
         say_farewell(client);
     if (!is_empty(client))
         return;
-    upstream_close(client->upstream);
+    vault_servers_close(&client->servers);
     uv_close((uv_handle_t *)&client->laters.timer, on_timer_closed);
 }
 

@@ -2,7 +2,10 @@
 /* How the parts of the client see each other. From the bottom up:
  *
  *   later.c        things to do on a later turn of the loop, behind one timer
- *   request.c      one request: wait for a token, send, follow one redirect, ask about a 403
+ *   addresses.c    the servers of the cluster: which to ask, where a redirect may lead (servers.h)
+ *   consistency.c  how far the cluster had come; clock.c: how wrong our clock is
+ *   request.c      one request: wait for a token, choose a server, send (request.h, with
+ *                  request_answer.c, course.c and errand.c)
  *   token.c        the token's life: who waits for it, when it is renewed, when we may log in again
  *   account.c      what we log in with
  *   login.c        one log-in, whatever the method (login.h, login_methods.c, login_wrapped.c)
@@ -18,6 +21,7 @@
 #define VAULTCLIENT_INTERNAL_H
 
 #include "net/http.h"
+#include "vaultclient/servers.h"
 #include "vaultclient/vaultclient.h"
 #include "vaultclient/wire.h"
 
@@ -62,6 +66,7 @@ struct request_plan {
     const char *content_type; /* of the body, when it is not plain JSON; a constant */
     uint32_t wrap_ttl_s;      /* the answer is to be wrapped for so long; 0: not */
     uint64_t deadline;        /* vault_now_ms() */
+    bool is_decisive;         /* no standby may answer from an old copy */
     uint32_t pause_ms;        /* before it begins */
     unsigned lane;
     const struct secret *hidden; /* never to be shown when a server quotes it; lives as long */
@@ -92,6 +97,16 @@ void vault_requests_go_on(struct vault_client *client);
  * tell. */
 enum token_health { TOKEN_ALIVE, TOKEN_DEAD, TOKEN_UNCLEAR };
 void vault_requests_judge(struct vault_client *client, enum token_health health);
+
+/* ---- consistency.c, clock.c ------------------------------------------------------------------ */
+
+void vault_index_take(struct vault_client *client, const struct http_answer *answer);
+/* Writes one or two headers of a decisive request; returns how many. They live until the next
+ * answer. */
+size_t vault_index_headers(const struct vault_client *client, struct http_header *headers);
+void vault_clock_take(struct vault_client *client, const struct http_answer *answer);
+/* Says so when a refusal may come from a clock that is wrong. */
+void vault_clock_hint(const struct vault_client *client, struct failure *why);
 
 /* ---- token.c --------------------------------------------------------------------------------- */
 
@@ -241,6 +256,7 @@ struct call {
     struct request *request;
     uint64_t deadline;
     unsigned lane;
+    bool is_decisive;
     bool is_canceled, is_starting;
     bool is_folder;       /* its path may be empty: the mount itself */
     struct vault_key key; /* the call's own copies */
@@ -281,8 +297,16 @@ void vault_call_end(struct call *call, const struct failure *failure);
 
 struct vault_client {
     struct http *http;
-    struct upstream *upstream;
-    char *address, *namespace_path;
+    struct servers servers;
+    const char *address; /* the first of them: what the cluster is called */
+    char *namespace_path;
+    bool has_namespaces; /* the server is known to heed the one we ask for */
+    char *index;         /* X-Vault-Index as it came last; NULL: never */
+    unsigned leader;     /* SERVER_LIMIT: none that we may ask */
+    uint64_t leader_until; /* vault_now_ms(): so long that is believed */
+    int64_t clock_ahead_ms; /* of the server's, as of its last answer */
+    bool stays_put;         /* follows no redirect */
+    unsigned max_tries;     /* 0: as many as net/http.h says */
     uint32_t timeout_ms;
     struct laters laters;
     TAILQ_HEAD(, request) requests;

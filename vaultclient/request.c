@@ -1,35 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request to the server: pause, wait for a token, send, and know what a 403 or a 3xx means.
+/* One request to the cluster: pause, wait for a token, choose a server, send. What its answer leads
+ * to is in request_answer.c.
  *
  * Its end is told straight from the HTTP client's callback, or, when no exchange is under way, from
- * a later turn of the loop. Redirects are followed by hand, because official clients call a write
- * done that ended in a second 307: here at most one, to the address that was configured, and
- * whatever 3xx is left is a failure. */
-#include "vaultclient/internal.h"
+ * a later turn of the loop. */
+#include "vaultclient/request.h"
 
 #include "base/memory.h"
-#include "net/retry.h"
 
 #include <stdio.h>
 #include <string.h>
-
-struct request {
-    TAILQ_ENTRY(request) link;
-    struct vault_client *client;
-    enum { PAUSING, WAITING, SENDING, JUDGING, ENDING } step;
-    struct later later;
-    struct operation *exchange;
-    struct request_plan plan; /* its texts point into the two below */
-    char *method, *target;
-    struct buffer body;
-    struct secret *token;
-    unsigned generation; /* of the token that was sent */
-    bool is_canceled, is_redirected, had_second_token;
-    unsigned upgrades; /* how often the mount was found in the middle of an upgrade */
-    struct failure failure;
-    request_done *done;
-    void *context;
-};
 
 static void request_free(struct request *request)
 {
@@ -37,11 +17,13 @@ static void request_free(struct request *request)
     secret_free(request->token);
     memory_free(request->method);
     memory_free(request->target);
+    memory_free(request->redirected_target);
+    memory_free(request->redirection.origin);
     memory_free(request);
 }
 
-static void end(struct request *request, const struct http_answer *answer,
-                const struct failure *failure)
+void vault_request_end(struct request *request, const struct http_answer *answer,
+                       const struct failure *failure)
 {
     struct vault_client *client = request->client;
 
@@ -61,218 +43,163 @@ static void on_end(struct later *later)
 {
     struct request *request = request_of(later);
 
-    end(request, NULL, &request->failure);
+    vault_request_end(request, NULL, &request->failure);
 }
 
-/* With `request->failure`, on a later turn of the loop. */
-static void end_later(struct request *request)
+void vault_request_end_later(struct request *request)
 {
     request->step = ENDING;
     vault_later_set(&request->client->laters, &request->later, 0, on_end);
 }
 
-void vault_request_prefix(const struct vault_client *client, const char *method, const char *target,
-                          struct failure *why)
+static void prefix_with(const char *address, const char *method, const char *target,
+                        struct failure *why)
 {
     const char *query = strchr(target, '?');
     struct text path = {target, query ? (size_t)(query - target) : strlen(target)};
 
     if (text_starts_with(path, TEXT("/v1/")))
         path = text_part(path, 4, SIZE_MAX);
-    failure_prefix(why, "vault %s: %s %.*s", client->address, method, TEXT_ARG(path));
+    failure_prefix(why, "vault %s: %s %.*s", address, method, TEXT_ARG(path));
+}
+
+void vault_request_prefix(const struct vault_client *client, const char *method, const char *target,
+                          struct failure *why)
+{
+    vault_clock_hint(client, why);
+    prefix_with(client->address, method, target, why);
 }
 
 static void prefix(const struct request *request, struct failure *why)
 {
-    vault_request_prefix(request->client, request->plan.method, request->target, why);
+    const struct vault_client *client = request->client;
+
+    vault_clock_hint(client, why);
+    prefix_with(client->servers.list[request->server].address, request->method, request->target,
+                why);
 }
 
-static void fail_now(struct request *request)
+void vault_request_fail(struct request *request)
 {
     prefix(request, &request->failure);
-    end(request, NULL, &request->failure);
+    vault_request_end(request, NULL, &request->failure);
 }
 
-static bool uses_own_token(const struct request *request)
+bool vault_request_uses_own_token(const struct request *request)
 {
     return !request->plan.token && !request->plan.is_anonymous;
 }
 
-/* ---- answers --------------------------------------------------------------------------------- */
-
-static void go_on(struct request *request);
-
-/* The part of `location` below our address, which begins with "/"; start NULL when it is elsewhere.
- */
-static struct text part_below(const struct vault_client *client, struct text location)
+bool vault_request_is_late(const struct request *request, uint32_t pause_ms)
 {
-    struct text address = text_of(client->address);
-
-    if (text_starts_with(location, TEXT("/")) && !text_starts_with(location, TEXT("//")))
-        return location;
-    if (!text_starts_with_ignoring_case(location, address))
-        return (struct text){NULL, 0};
-    location = text_part(location, address.size, SIZE_MAX);
-    return text_starts_with(location, TEXT("/")) ? location : (struct text){NULL, 0};
-}
-
-static bool follow(struct request *request, const struct http_answer *answer)
-{
-    struct text location = http_answer_header(answer, "Location"), below;
-    char *target;
-
-    if (request->is_redirected || (answer->status != 307 && answer->status != 308))
-        return false;
-    below = part_below(request->client, location);
-    if (!below.start || !(target = text_copy(below)))
-        return false;
-    memory_free(request->target);
-    request->target = target;
-    request->is_redirected = true;
-    return true;
-}
-
-static void on_redirect(struct request *request, const struct http_answer *answer)
-{
-    struct text location = http_answer_header(answer, "Location"), rest;
-    size_t end_of_origin;
-
-    if (follow(request, answer)) {
-        go_on(request);
-        return;
-    }
-    /* Only scheme and host are shown. */
-    rest = text_find(location, TEXT("://")) == SIZE_MAX
-               ? (struct text){NULL, 0}
-               : text_part(location, text_find(location, TEXT("://")) + 3, SIZE_MAX);
-    end_of_origin = text_find(rest, TEXT("/"));
-    if (rest.start && end_of_origin != SIZE_MAX)
-        location.size = (size_t)(rest.start - location.start) + end_of_origin;
-    if (!rest.start || text_contains_byte(location, '@'))
-        location = TEXT("itself");
-    failure_set(&request->failure, FAILURE_REMOTE,
-                "no active node at this address: it answered %d and pointed to %.*s",
-                answer->status, TEXT_ARG(location));
-    request->failure.http_status = answer->status;
-    fail_now(request);
-}
-
-static void on_denied(struct request *request, const struct http_answer *answer)
-{
-    vault_wire_explain(answer->status, answer->body, 0, request->plan.hidden, &request->failure);
-    if (request->had_second_token) {
-        fail_now(request);
-        return;
-    }
-    request->step = JUDGING;
-    if (!vault_token_doubt(request->client, request->generation,
-                           vault_wire_says_token_is_dead(answer->body), request->plan.deadline)) {
-        request->had_second_token = true;
-        go_on(request);
-    }
+    return vault_now_ms() + pause_ms >= request->plan.deadline;
 }
 
 static void on_pause_over(struct later *later)
 {
-    go_on(request_of(later));
+    vault_request_go_on(request_of(later));
 }
 
-/* A version 2 mount answers so for some 75 ms after it was made, and for seconds while a version 1
- * mount with many secrets becomes one. False: the time of the request is over before that. */
-static bool wait_for_upgrade(struct request *request)
+void vault_request_pause(struct request *request, uint32_t pause_ms)
 {
-    static const struct backoff backoff = {.base_ms = 100, .cap_ms = 1000};
-    uint32_t pause_ms = backoff_pause_ms(&backoff, request->upgrades + 1, 0, 1000, jitter_random());
-
-    if (vault_now_ms() + pause_ms >= request->plan.deadline)
-        return false;
-    request->upgrades++;
     request->step = PAUSING;
     vault_later_set(&request->client->laters, &request->later, pause_ms, on_pause_over);
-    return true;
-}
-
-static void on_answer(const struct http_answer *answer, const struct failure *failure,
-                      void *context)
-{
-    struct request *request = context;
-
-    request->exchange = NULL;
-    if (answer && uses_own_token(request))
-        vault_token_spend(request->client, request->generation, answer->tries - 1);
-    if (failure) {
-        end(request, NULL, failure);
-    } else if (answer->status >= 300 && answer->status < 400) {
-        on_redirect(request, answer);
-    } else if (vault_wire_is_web_page(answer->body)) {
-        vault_wire_explain(answer->status, answer->body, 0, NULL, &request->failure);
-        fail_now(request);
-    } else if ((answer->status == 401 || answer->status == 403) && uses_own_token(request)) {
-        on_denied(request, answer);
-    } else if (!vault_wire_is_upgrading(answer->status, answer->body) ||
-               !wait_for_upgrade(request)) {
-        end(request, answer, NULL);
-    }
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
+static size_t write_headers(const struct request *request, struct http_header *headers,
+                            char wrap_ttl[12])
+{
+    const struct vault_client *client = request->client;
+    const struct secret *token =
+        vault_request_uses_own_token(request) ? client->token.value : request->token;
+    size_t count = 0;
+
+    /* A proxy's listener may demand it, so that no web page can send requests there. */
+    headers[count++] = (struct http_header){.name = "X-Vault-Request", .value = TEXT("true")};
+    if (token)
+        headers[count++] = (struct http_header){.name = "X-Vault-Token", .secret = token};
+    if (client->namespace_path)
+        headers[count++] = (struct http_header){.name = "X-Vault-Namespace",
+                                                .value = text_of(client->namespace_path)};
+    if (request->plan.content_type)
+        headers[count++] = (struct http_header){.name = "Content-Type",
+                                                .value = text_of(request->plan.content_type)};
+    if (request->plan.wrap_ttl_s) {
+        snprintf(wrap_ttl, 12, "%us", request->plan.wrap_ttl_s);
+        headers[count++] =
+            (struct http_header){.name = "X-Vault-Wrap-TTL", .value = text_of(wrap_ttl)};
+    }
+    if (request->plan.is_decisive)
+        count += vault_index_headers(client, headers + count);
+    return count;
+}
+
 static bool send_it(struct request *request)
 {
     struct vault_client *client = request->client;
-    const struct secret *token = uses_own_token(request) ? client->token.value : request->token;
+    bool has_others = client->servers.count > 1;
     uint64_t now = vault_now_ms();
-    struct http_header headers[5] = {{.name = "X-Vault-Request", .value = TEXT("true")}};
+    struct http_header headers[7];
     char wrap_ttl[12];
     struct http_request http = {
-        .method = request->plan.method,
-        .target = request->target,
+        .method = request->method,
+        .target = request->redirected_target ? request->redirected_target : request->target,
         .headers = headers,
-        .header_count = 1,
+        .header_count = write_headers(request, headers, wrap_ttl),
         .deadline_ms = request->plan.deadline > now ? (uint32_t)(request->plan.deadline - now) : 1,
         .max_answer = request->plan.max_answer,
         .retry = request->plan.retry,
+        .max_tries = has_others ? 1 : client->max_tries,
+        .answers_end_it = true,
         .lane = request->plan.lane,
     };
 
-    if (token)
-        headers[http.header_count++] =
-            (struct http_header){.name = "X-Vault-Token", .secret = token};
-    if (client->namespace_path)
-        headers[http.header_count++] = (struct http_header){
-            .name = "X-Vault-Namespace", .value = text_of(client->namespace_path)};
-    if (request->plan.content_type)
-        headers[http.header_count++] = (struct http_header){
-            .name = "Content-Type", .value = text_of(request->plan.content_type)};
-    if (request->plan.wrap_ttl_s) {
-        snprintf(wrap_ttl, sizeof wrap_ttl, "%us", request->plan.wrap_ttl_s);
-        headers[http.header_count++] =
-            (struct http_header){.name = "X-Vault-Wrap-TTL", .value = text_of(wrap_ttl)};
-    }
+    /* One that hangs must not use up the time of those that would answer. */
+    if (has_others && request->plan.retry == HTTP_RETRY_SAFE)
+        http.try_timeout_ms = client->timeout_ms / 3 + 1;
     if (request->plan.body.start)
         http.body = buffer_text(&request->body);
     request->generation = client->token.generation;
     request->step = SENDING;
-    request->exchange = http_send(client->upstream, &http, on_answer, request);
-    if (request->exchange && uses_own_token(request))
+    request->exchange = http_send(client->servers.list[request->server].upstream, &http,
+                                  vault_request_on_answer, request);
+    if (request->exchange && vault_request_uses_own_token(request))
         vault_token_spend(client, request->generation, 1);
     return request->exchange != NULL;
 }
 
-static void go_on(struct request *request)
+static void choose_server(struct request *request)
+{
+    const struct servers *servers = &request->client->servers;
+    unsigned next;
+
+    if (request->is_led)
+        return;
+    next = vault_servers_next(servers, request->tried, vault_now_ms());
+    if (next == SERVER_LIMIT) {
+        request->tried = 0;
+        next = vault_servers_next(servers, 0, vault_now_ms());
+    }
+    request->server = next;
+}
+
+void vault_request_go_on(struct request *request)
 {
     if (request->is_canceled) {
         failure_set(&request->failure, FAILURE_CANCELED, "canceled");
-        end_later(request);
+        vault_request_end_later(request);
         return;
     }
-    if (vault_now_ms() >= request->plan.deadline) {
+    if (vault_request_is_late(request, 0)) {
         failure_set(&request->failure, FAILURE_TIMEOUT, "the time for it was over");
         prefix(request, &request->failure);
-        end_later(request);
+        vault_request_end_later(request);
         return;
     }
-    if (uses_own_token(request)) {
+    choose_server(request);
+    if (vault_request_uses_own_token(request)) {
         switch (vault_token_need(request->client, &request->failure)) {
         case TOKEN_READY:
             break;
@@ -280,13 +207,15 @@ static void go_on(struct request *request)
             request->step = WAITING;
             return;
         case TOKEN_REFUSED:
-            end_later(request);
+            vault_request_end_later(request);
             return;
         }
     }
+    if (vault_errand_before(request))
+        return;
     if (!send_it(request)) {
         failure_out_of_memory(&request->failure);
-        end_later(request);
+        vault_request_end_later(request);
     }
 }
 
@@ -297,7 +226,7 @@ void vault_requests_go_on(struct vault_client *client)
 
     TAILQ_FOREACH (request, &client->requests, link)
         if (request->step == WAITING)
-            go_on(request);
+            vault_request_go_on(request);
 }
 
 void vault_requests_judge(struct vault_client *client, enum token_health health)
@@ -309,7 +238,7 @@ void vault_requests_judge(struct vault_client *client, enum token_health health)
             continue;
         if (health == TOKEN_DEAD) {
             request->had_second_token = true;
-            go_on(request);
+            vault_request_go_on(request);
             continue;
         }
         failure_set(&request->failure, FAILURE_DENIED, "%s (%s)", request->failure.text,
@@ -318,7 +247,7 @@ void vault_requests_judge(struct vault_client *client, enum token_health health)
                                             "longer valid: the server would not say");
         request->failure.http_status = 403;
         prefix(request, &request->failure);
-        end_later(request);
+        vault_request_end_later(request);
     }
 }
 
@@ -350,7 +279,7 @@ struct request *vault_request_send(struct vault_client *client, const struct req
     if (plan->pause_ms)
         vault_later_set(&client->laters, &request->later, plan->pause_ms, on_pause_over);
     else
-        go_on(request);
+        vault_request_go_on(request);
     return request;
 }
 
@@ -363,7 +292,7 @@ void vault_request_cancel(struct request *request)
         operation_cancel(request->exchange);
     } else if (request->step != ENDING) {
         failure_set(&request->failure, FAILURE_CANCELED, "canceled");
-        end_later(request);
+        vault_request_end_later(request);
     }
 }
 

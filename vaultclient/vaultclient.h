@@ -16,8 +16,9 @@
  *   DELETED     and DESTROYED: its current version is gone
  *   CONFLICT    check-and-set did not match
  *   AMBIGUOUS   a write that may have happened, and reading back could not settle it
- *   REMOTE      sealed, not initialised, no active node, 5xx
- *   THROTTLED   429
+ *   REMOTE      sealed, not initialised, no active node, a namespace that is locked, a copy that
+ *               stays behind, 5xx
+ *   THROTTLED   429 of a quota
  *   PROTOCOL    HTML, broken or contradictory JSON, wrong engine
  *   INVALID     a path or value we refuse; no such namespace
  *
@@ -110,12 +111,27 @@ struct vault_mount {
 /* Copied by vault_client_open(). NULL or 0: the default. */
 struct vault_settings {
     const char *address; /* "https://host:8200", "http://" for loopback only, "unix:///path" */
+    const char *const *more_addresses; /* of the same cluster. The one that worked last is asked;
+                                          the next one when that cannot be reached, is sealed, or
+                                          knows no active node */
+    unsigned more_address_count;       /* up to 15 */
+    bool stays_put;                    /* follow no redirect. Else: at most one, by 307 or 308, to
+                                          one of these addresses, or to the leader that a server
+                                          whose certificate was verified names in sys/leader */
     const char *namespace_path;
-    const char *ca_file, *client_cert_file, *client_key_file, *server_name;
+    const char *ca_file;   /* PEM; with the two below in place of the system's roots */
+    const char *ca_folder; /* the PEM files in it */
+    struct text ca_pem;    /* certificates themselves */
+    const char *client_cert_file, *client_key_file;
+    struct text client_cert_pem; /* the same as text */
+    const struct secret *client_key_pem;
+    const char *server_name;
     const char *proxy;
     bool accept_any_certificate;
     uint32_t timeout_ms;    /* one operation with all its retries; default 30,000 */
     unsigned max_in_flight; /* default 16 */
+    unsigned max_tries;     /* of one request; default 4. While no node is active it is asked again
+                               until `timeout_ms` is over, unless this is 1 */
     struct vault_auth auth;
     const struct vault_mount *mounts;
     size_t mount_count;
@@ -147,6 +163,16 @@ void vault_client_close(struct vault_client *client, uint32_t grace_ms,
 const char *vault_client_address(const struct vault_client *client);
 
 /* ---- secrets (KV version 1 and 2, told apart by asking the server once per mount) ------------ */
+
+/* The `lane` of an operation says with whom it shares its turn (net/http.h). Added to the lane of a
+ * read, this makes the read decisive: no standby may answer it from a copy that is older than what
+ * this client was told before. Where the server tells how far it has come (X-Vault-Index: OpenBao
+ * 2.7 on raft, Vault Enterprise) that is sent back with the wish to be forwarded to the active
+ * node; elsewhere the node that sys/leader names is asked, when it may be (see `stays_put`). What a
+ * change rests on is read so always. A leader that was cut off from its cluster, or what is left of
+ * a cluster without a majority, answers all the same, with old data and status 200: only a write
+ * notices. */
+#define VAULT_DECISIVE 0x80000000u
 
 /* One key of a mount. `mount` "kv", `path` "team/app"; no leading or trailing slash, no empty
  * segment, no "." or "..", no control character, well-formed UTF-8: anything else is INVALID. */

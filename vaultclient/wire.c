@@ -219,6 +219,9 @@ static const char *advice(struct text body)
         {"refused JSON input due to high complexity",
          "; one request may hold about 499 text fields: a secret with more can only be changed by "
          "a merge patch, which needs the capability \"patch\""},
+        {"API access to this namespace has been locked",
+         "; only an administrator of Vault can unlock it"},
+        {"Vault is sealed", "; somebody has to unseal it"},
         {"check-and-set parameter required", "; the mount or the secret demands check-and-set"},
     };
 
@@ -249,6 +252,16 @@ void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
                     "address is not Vault's");
     else if (status == 501)
         failure_set(why, FAILURE_REMOTE, "501%s Vault is not initialised", said);
+    else if (vault_wire_is_behind(status, body))
+        failure_set(why, FAILURE_REMOTE,
+                    "%d: this server's copy is behind what the cluster told before, and stays so",
+                    status);
+    else if (status == 472 || status == 473)
+        failure_set(why, FAILURE_REMOTE, "%d%s: this server is a %s and passes nothing on", status,
+                    said, status == 472 ? "disaster-recovery secondary" : "performance standby");
+    else if (status == 503 && !said[0])
+        failure_set(why, FAILURE_REMOTE,
+                    "503, but not in Vault's words: maintenance, or nothing behind a proxy");
     else if (status == 200 || status == 204)
         failure_set(why, FAILURE_PROTOCOL, "answered %d, which makes no sense here", status);
     else

@@ -55,6 +55,27 @@ bool vault_wire_says_token_is_dead(struct text body);
 /* An error status behind which a write may still have happened. */
 bool vault_wire_is_ambiguous(int status, struct text body);
 
+/* ---- wire_sys.c ------------------------------------------------------------------------------ */
+
+/* 429 with an empty list, or Vault Enterprise's 412: the server has not yet seen the state we told
+ * it to have. A quota's 429 has words, and that of health has members of its own. */
+bool vault_wire_is_behind(int status, struct text body);
+/* Nobody leads the cluster, or nobody this server knows of: nothing was done. */
+bool vault_wire_has_no_leader(int status, struct text body);
+/* Sealed or not initialised. */
+bool vault_wire_is_sealed(int status, struct text body);
+/* An administrator has locked the namespace. */
+bool vault_wire_is_locked(int status, struct text body);
+/* The answer of sys/health, of a server that is initialised and not sealed. */
+bool vault_wire_is_health(struct text body);
+
+struct wire_leader {
+    bool is_alone, is_self; /* no cluster; the server that answered leads it */
+    char address[512];      /* "" when nobody leads */
+};
+/* The answer of sys/leader. */
+must_use bool vault_wire_leader(int status, struct text body, struct wire_leader *ret);
+
 /* ---- wire_kv.c ------------------------------------------------------------------------------- */
 
 /* The answer of sys/internal/ui/mounts/<mount>: 1 or 2. */

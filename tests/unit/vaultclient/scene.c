@@ -38,6 +38,23 @@ struct vault_client *scene_client(struct scene *scene, const struct vault_auth *
     return client;
 }
 
+void scene_open_client(struct scene *scene, struct vault_settings settings)
+{
+    struct secret *token = secret_new(TEXT("s.given"));
+    struct failure why = {0};
+
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, LOOKUP_OK);
+    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
+    if (!settings.address)
+        settings.address = loopback_origin(scene->server);
+    settings.proxy = "";
+    settings.auth.token.value = token;
+    scene->client = vault_client_open(scene->http, &settings, &why);
+    secret_free(token);
+    assert_string_equal(why.text, "");
+    assert_non_null(scene->client);
+}
+
 struct scene *scene_with_token(void)
 {
     struct scene *scene = scene_open();

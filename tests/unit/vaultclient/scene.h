@@ -69,6 +69,9 @@ struct scene *scene_with_role(void);
 struct scene *scene_open(void);
 struct vault_client *scene_client(struct scene *scene, const struct vault_auth *auth,
                                   const char *namespace_path, uint32_t timeout_ms);
+/* The address and the token "s.given" unless they are set, no proxy, and a mount "kv" of version 2
+ * at the scene's server. Closed with the scene. */
+void scene_open_client(struct scene *scene, struct vault_settings settings);
 void scene_close(struct scene *scene);
 
 /* Reads the metadata of "kv/a": the cheapest thing that needs a token. */

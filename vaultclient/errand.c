@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions that a request has to have answered before it may go out, each asked of the server it
+ * is about to be sent to, without a token:
+ *
+ *   are there namespaces?  Vault's community edition ignores the header and answers from the root,
+ *                          with the root's secrets; asked until it is known
+ *   who leads?             for a decisive read where answers carry no index; and for a redirect to
+ *                          an address that was not configured */
+#include "vaultclient/request.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+#define LEADER_MS       1000  /* how long an answer of a cluster is believed */
+#define LEADER_ALONE_MS 60000 /* and that of a server without one */
+
+static bool ask(struct request *request, const char *target, bool in_namespace, http_done *done)
+{
+    const struct vault_client *client = request->client;
+    uint64_t now = vault_now_ms();
+    struct http_header headers[] = {
+        {.name = "X-Vault-Request", .value = TEXT("true")},
+        {.name = "X-Vault-Namespace",
+         .value = text_of(client->namespace_path ? client->namespace_path : "")}};
+    struct http_request http = {
+        .target = target,
+        .headers = headers,
+        .header_count = in_namespace ? 2 : 1,
+        .deadline_ms = request->plan.deadline > now ? (uint32_t)(request->plan.deadline - now) : 1,
+        .retry = HTTP_RETRY_SAFE,
+        .max_tries = client->servers.count > 1 ? 1 : client->max_tries,
+        .answers_end_it = true,
+        .lane = request->plan.lane,
+    };
+
+    if (client->servers.count > 1)
+        http.try_timeout_ms = client->timeout_ms / 3 + 1;
+    request->step = SENDING;
+    request->exchange =
+        http_send(client->servers.list[request->server].upstream, &http, done, request);
+    return request->exchange != NULL;
+}
+
+static bool ask_or_fail(struct request *request, const char *target, bool in_namespace,
+                        http_done *done)
+{
+    if (!ask(request, target, in_namespace, done)) {
+        failure_out_of_memory(&request->failure);
+        vault_request_end_later(request);
+    }
+    return true;
+}
+
+/* ---- namespaces ------------------------------------------------------------------------------ */
+
+/* As if the request itself had failed so; its next try asks again. */
+static void fail_to_ask_namespace(struct request *request, const struct failure *failure)
+{
+    request->has_asked_namespace = false;
+    vault_request_on_answer(NULL, failure, request);
+}
+
+static void on_mounts_listed(const struct http_answer *answer, const struct failure *failure,
+                             void *context)
+{
+    struct request *request = context;
+    struct vault_client *client = request->client;
+
+    if (failure) {
+        fail_to_ask_namespace(request, failure);
+        return;
+    }
+    request->exchange = NULL;
+    if (answer->status == 200) {
+        client->has_namespaces = true;
+        vault_request_go_on(request);
+        return;
+    }
+    failure_set(&request->failure, FAILURE_INVALID,
+                "this server knows no namespaces (Vault's community edition has none): \"%s\" "
+                "would be ignored, and the root's secrets be read and written in its place",
+                client->namespace_path);
+    vault_request_fail(request);
+}
+
+/* Health is not told in a namespace. Where it is, a path below the namespace makes sure. */
+static void on_health(const struct http_answer *answer, const struct failure *failure,
+                      void *context)
+{
+    cleanup_with(buffer_clear) struct buffer target = {.limit = 8192};
+    struct request *request = context;
+    struct vault_client *client = request->client;
+
+    if (failure) {
+        fail_to_ask_namespace(request, failure);
+        return;
+    }
+    request->exchange = NULL;
+    vault_clock_take(client, answer);
+    if (vault_wire_is_health(answer->body) &&
+        !http_answer_header(answer, "X-Vault-Namespace").size) {
+        vault_wire_plain_target(&target, "", text_of(client->namespace_path),
+                                "/sys/internal/ui/mounts");
+        ask_or_fail(request, buffer_text(&target).start, false, on_mounts_listed);
+        return;
+    }
+    /* Whatever is in trouble will say so to the request itself. */
+    client->has_namespaces = answer->status / 100 == 4 && answer->status != 429;
+    vault_request_go_on(request);
+}
+
+/* ---- the leader ------------------------------------------------------------------------------ */
+
+static void remember_leader(struct vault_client *client, unsigned leader, uint32_t for_ms)
+{
+    client->leader = leader;
+    client->leader_until = vault_now_ms() + for_ms;
+}
+
+static void lead(struct request *request)
+{
+    unsigned leader = request->client->leader;
+
+    if (leader != SERVER_LIMIT && !(request->tried & UINT32_C(1) << leader)) {
+        request->server = leader;
+        request->is_led = true;
+    }
+}
+
+/* Nobody or an unknown one leads: the request goes out all the same, forwarded where the server
+ * does so by itself. */
+static void on_leader(const struct http_answer *answer, const struct failure *failure,
+                      void *context)
+{
+    struct request *request = context;
+    struct vault_client *client = request->client;
+    struct wire_leader leader;
+
+    if (failure && failure->kind == FAILURE_CANCELED) {
+        vault_request_on_answer(NULL, failure, request);
+        return;
+    }
+    request->exchange = NULL;
+    if (failure || !vault_wire_leader(answer->status, answer->body, &leader))
+        remember_leader(client, SERVER_LIMIT, LEADER_MS);
+    else if (leader.is_alone)
+        remember_leader(client, SERVER_LIMIT, LEADER_ALONE_MS);
+    else if (leader.is_self)
+        remember_leader(client, request->server, LEADER_MS);
+    else
+        remember_leader(
+            client,
+            vault_servers_announced(&client->servers, request->server, text_of(leader.address)),
+            LEADER_MS);
+    vault_request_go_on(request);
+}
+
+static void on_redirect_explained(const struct http_answer *answer, const struct failure *failure,
+                                  void *context)
+{
+    struct request *request = context;
+    struct servers *servers = &request->client->servers;
+    struct redirection *to = &request->redirection;
+    struct wire_leader leader;
+    unsigned server;
+
+    request->exchange = NULL;
+    if (failure && failure->kind == FAILURE_CANCELED) {
+        vault_request_end(request, NULL, failure);
+        return;
+    }
+    if (failure || !vault_wire_leader(answer->status, answer->body, &leader) || !*leader.address) {
+        failure_set(&request->failure, FAILURE_REMOTE,
+                    "%s, which is none of the addresses that were configured, nor the leader "
+                    "that it names",
+                    request->failure.text);
+        vault_request_fail(request);
+        return;
+    }
+    server = vault_servers_announced(servers, request->server, text_of(leader.address));
+    if (server != SERVER_LIMIT && vault_servers_is_at(servers, server, to->origin)) {
+        request->redirected_target = text_copy(text_of(request->target));
+        request->server = server;
+        request->is_led = true;
+        vault_request_go_on(request);
+        return;
+    }
+    vault_request_without_leader(request);
+}
+
+bool vault_errand_about_redirect(struct request *request)
+{
+    return ask(request, "/v1/sys/leader", false, on_redirect_explained);
+}
+
+bool vault_errand_before(struct request *request)
+{
+    const struct vault_client *client = request->client;
+
+    if (client->namespace_path && !client->has_namespaces && !request->has_asked_namespace &&
+        !request->plan.is_farewell) {
+        request->has_asked_namespace = true;
+        return ask_or_fail(request, "/v1/sys/health", true, on_health);
+    }
+    if (!request->plan.is_decisive || client->index || request->is_led)
+        return false;
+    if (vault_now_ms() < client->leader_until) {
+        lead(request);
+        return false;
+    }
+    if (request->has_asked_leader)
+        return false;
+    request->has_asked_leader = true;
+    return ask_or_fail(request, "/v1/sys/leader", false, on_leader);
+}
