@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "tests/support/test.h"
+#include "tests/unit/azureclient/request_record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ static void keep(struct fake *fake, const struct server_request *request)
     struct fake_request *kept = &fake->requests[fake->request_count++];
 
     assert_true(fake->request_count < FAKE_REQUESTS);
+    request_record(request);
     kept->method = text_copy(request->method);
     kept->path = text_copy(request->path);
     kept->query = text_copy(request->query);
@@ -152,19 +154,29 @@ void fake_open(struct fake *fake, const struct fake_step *steps, size_t count,
 
 static void on_closed(void *context)
 {
-    ((struct fake *)context)->is_done = true;
+    struct fake *fake = context;
+
+    fake->is_done = fake->is_closed = true;
+}
+
+/* What was in flight may be told before. */
+static void wait_closed(struct fake *fake)
+{
+    while (!fake->is_closed) {
+        fake->is_done = false;
+        fake_wait(fake);
+    }
+    fake->is_closed = false;
 }
 
 void fake_close(struct fake *fake)
 {
     if (fake->client) {
-        fake->is_done = false;
         azure_client_close(fake->client, on_closed, fake);
-        fake_wait(fake);
+        wait_closed(fake);
     }
-    fake->is_done = false;
     http_close(fake->http, on_closed, fake);
-    fake_wait(fake);
+    wait_closed(fake);
     for (size_t i = 0; i < fake->hung_count; i++)
         server_reset(fake->hung[i]);
     server_close(fake->server, NULL, NULL);

@@ -50,7 +50,7 @@ struct fake {
     size_t request_count;
     struct server_call *hung[FAKE_REQUESTS];
     size_t hung_count;
-    bool is_late;
+    bool is_late, is_closed;
 
     /* What the last `done` brought. */
     bool is_done;

@@ -99,7 +99,7 @@ static void read_sent(void)
 {
     const char *form = fake_last(&fake, "POST /token")->body;
     const char *at = strstr(form, ASSERTION);
-    struct text rest, header, claims;
+    struct text rest, header = {0}, claims = {0};
 
     forget();
     assert_non_null(at);
