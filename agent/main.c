@@ -8,15 +8,15 @@
 #include "agent/adapters/config.h"
 #include "agent/adapters/fingerprinter.h"
 #include "agent/adapters/jws_approval.h"
+#include "agent/adapters/open_azure.h"
+#include "agent/adapters/open_vault.h"
 #include "agent/adapters/state_sqlite.h"
 #include "agent/adapters/uv_clock.h"
 #include "agent/adapters/vault_copy.h"
 #include "agent/cli/cli.h"
-#include "azureclient/azureclient.h"
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "net/http.h"
-#include "vaultclient/vaultclient.h"
 
 #include <signal.h>
 #include <string.h>
@@ -31,6 +31,7 @@ struct world {
     const struct config *config;
     struct vault_client *vault;
     struct azure_client *azure;
+    struct azure_client *identity; /* of this machine, where Vault wants to see it */
     struct fingerprinter *fingerprinter;
     struct clock *clock;
     struct approvals *approvals;
@@ -47,127 +48,32 @@ struct world {
     void *closed_context;
 };
 
-/* ---- Vault ----------------------------------------------------------------------------------- */
+/* ---- Vault and Azure ------------------------------------------------------------------------- */
 
-struct vault_secrets {
-    struct secret *token, *role_id, *secret_id;
-};
-
-static void vault_secrets_clean(struct vault_secrets *secrets)
+static struct operation *fetch_identity(void *owner, vault_identity_done *done, void *context)
 {
-    secret_free(secrets->token);
-    secret_free(secrets->role_id);
-    secret_free(secrets->secret_id);
-}
-
-/* A file is read by the client whenever it logs in; other places are read now. */
-static bool vault_value(const struct config_secret *place, const char *what, struct secret **kept,
-                        struct vault_value *value, struct failure *why)
-{
-    if (place->place == CONFIG_NOWHERE)
-        return true;
-    if (place->place == CONFIG_FILE) {
-        value->file = place->name;
-        return true;
-    }
-    *kept = config_secret_read(place, what, why);
-    value->value = *kept;
-    return *kept != NULL;
-}
-
-static bool vault_auth(const struct config_vault *config, struct vault_auth *auth,
-                       struct vault_secrets *kept, struct failure *why)
-{
-    static const enum vault_auth_method methods[] = {
-        [CONFIG_VAULT_TOKEN] = VAULT_AUTH_TOKEN,
-        [CONFIG_VAULT_TOKEN_FILE] = VAULT_AUTH_TOKEN_FILE,
-        [CONFIG_VAULT_APPROLE] = VAULT_AUTH_APPROLE,
-    };
-
-    if (!config->has_auth)
-        return true; /* the environment's token */
-    auth->method = methods[config->method];
-    auth->mount = config->mount;
-    auth->role_name = config->role_name;
-    auth->secret_id_is_wrapped = config->secret_id_is_wrapped;
-    if (config->method == CONFIG_VAULT_TOKEN_FILE)
-        auth->token.file = config->token_file;
-    if (config->role_id_text) {
-        kept->role_id = secret_new(text_of(config->role_id_text));
-        auth->role_id.value = kept->role_id;
-        if (!kept->role_id)
-            return failure_out_of_memory(why);
-    }
-    return vault_value(&config->token, "vault.auth.token", &kept->token, &auth->token, why) &&
-           vault_value(&config->role_id, "vault.auth.role_id", &kept->role_id, &auth->role_id,
-                       why) &&
-           vault_value(&config->secret_id, "vault.auth.secret_id", &kept->secret_id,
-                       &auth->secret_id, why);
+    return azure_read_token(owner, done, context);
 }
 
 static bool vault_open(struct world *world, struct failure *why)
 {
     const struct config_vault *config = &world->config->vault;
-    cleanup_with(vault_secrets_clean) struct vault_secrets kept = {0};
-    struct vault_environment *environment = NULL;
-    struct vault_settings settings = {
-        .address = config->address,
-        .namespace_path = config->namespace_path,
-        .ca_file = config->ca_file,
-        .client_cert_file = config->client_cert_file,
-        .client_key_file = config->client_key_file,
-        .server_name = config->server_name,
-        .timeout_ms = (uint32_t)config->timeout_ms,
-    };
+    struct vault_identity identity = {.fetch = fetch_identity};
 
-    if (vault_auth(config, &settings.auth, &kept, why) &&
-        vault_settings_from_environment(&settings, getenv, &environment, why))
-        world->vault = vault_client_open(world->http, &settings, why);
-    vault_environment_free(environment);
+    if (config->has_auth && config->method == CONFIG_VAULT_AZURE) {
+        world->identity =
+            open_azure_identity(world->http, &world->config->azure, config->resource, why);
+        identity.owner = world->identity;
+        if (!world->identity)
+            return false;
+    }
+    world->vault = open_vault(world->http, world->config, identity, why);
     return world->vault != NULL;
 }
 
-/* ---- Azure ----------------------------------------------------------------------------------- */
-
 static bool azure_open(struct world *world, struct failure *why)
 {
-    static const enum azure_credential_method methods[] = {
-        [CONFIG_AZURE_DEFAULT] = AZURE_CREDENTIAL_DEFAULT,
-        [CONFIG_AZURE_CLIENT_SECRET] = AZURE_CREDENTIAL_CLIENT_SECRET,
-        [CONFIG_AZURE_WORKLOAD_IDENTITY] = AZURE_CREDENTIAL_WORKLOAD_IDENTITY,
-        [CONFIG_AZURE_MANAGED_IDENTITY] = AZURE_CREDENTIAL_MANAGED_IDENTITY,
-    };
-    const struct config_azure *config = &world->config->azure;
-    cleanup_with(secret_clean) struct secret *client_secret = NULL;
-    struct azure_environment *environment = NULL;
-    struct azure_settings settings = {.ca_file = config->ca_file,
-                                      .timeout_ms = (uint32_t)config->timeout_ms};
-    struct azure_credential *credential = &settings.credential;
-
-    if (config->cloud && !azure_cloud_named(text_of(config->cloud), &settings))
-        return failure_set(why, FAILURE_INVALID, "azure.cloud: no cloud \"%s\"", config->cloud);
-    if (config->resource_manager)
-        settings.resource_manager = config->resource_manager;
-    if (config->authority)
-        settings.authority = config->authority;
-    settings.audience = config->audience;
-    credential->method = methods[config->method];
-    credential->tenant_id = config->tenant_id;
-    credential->client_id = config->client_id;
-    credential->federated_token_file = config->federated_token_file;
-    credential->imds_url = config->imds_url;
-    if (config->client_secret.place == CONFIG_FILE) {
-        credential->client_secret_file = config->client_secret.name;
-    } else if (config->client_secret.place != CONFIG_NOWHERE) {
-        client_secret =
-            config_secret_read(&config->client_secret, "azure.credential.client_secret", why);
-        if (!client_secret)
-            return false;
-        credential->client_secret = client_secret;
-    }
-    if (azure_settings_from_environment(&settings, getenv, &environment, why))
-        world->azure = azure_client_open(world->http, &settings, why);
-    azure_environment_free(environment);
+    world->azure = open_azure(world->http, &world->config->azure, why);
     return world->azure != NULL;
 }
 
@@ -244,14 +150,15 @@ static bool state_open(struct world *world, enum world_state needed, struct fail
 
 /* ---- bindings and sinks ---------------------------------------------------------------------- */
 
-/* Takes `id`. Bindings on one endpoint share one source. */
+/* Takes `id`. Bindings on one resource share one source. */
 static struct key_source *source_for(struct world *world, const struct azure_key_kind *kind,
                                      char *id)
 {
     struct key_source *source;
 
     for (size_t i = world->source_count; i > 0; i--) {
-        if (!text_equal_ignoring_case(text_of(world->sources[i - 1]->id), text_of(id)))
+        if (!text_equal_ignoring_case(text_of(world->sources[i - 1]->id), text_of(id)) ||
+            !text_is(text_of(world->sources[i - 1]->kind), azure_key_kind_name(kind)))
             continue;
         memory_free(id);
         return world->sources[i - 1];
@@ -273,8 +180,13 @@ static bool binding_open(struct world *world, size_t index, struct failure *why)
     if (!kind)
         return failure_set(why, FAILURE_INVALID, "binding \"%s\": no source kind \"%s\"",
                            config->name, config->kind);
-    id = azure_endpoint_id(text_of(config->subscription), text_of(config->resource_group),
-                           text_of(config->workspace), text_of(config->endpoint), why);
+    if (config->id)
+        id = memory_string(config->id);
+    else
+        id = azure_endpoint_id(text_of(config->subscription), text_of(config->resource_group),
+                               text_of(config->workspace), text_of(config->endpoint), why);
+    if (!id && config->id)
+        return failure_out_of_memory(why);
     if (!id) {
         failure_prefix(why, "binding \"%s\"", config->name);
         return false;
@@ -385,7 +297,7 @@ static void on_azure_closed(void *context)
         on_store_closed(world);
 }
 
-static void on_vault_closed(void *context)
+static void on_identity_closed(void *context)
 {
     struct world *world = context;
 
@@ -393,6 +305,16 @@ static void on_vault_closed(void *context)
         azure_client_close(world->azure, on_azure_closed, world);
     else
         on_azure_closed(world);
+}
+
+static void on_vault_closed(void *context)
+{
+    struct world *world = context;
+
+    if (world->identity)
+        azure_client_close(world->identity, on_identity_closed, world);
+    else
+        on_identity_closed(world);
 }
 
 static void sinks_close(struct world *world)

@@ -133,6 +133,13 @@ struct azure_client *azure_client_open(struct http *http, const struct azure_set
 /* Ends what is in flight with CANCELED; `closed` (may be NULL) runs last. */
 void azure_client_close(struct azure_client *client, void (*closed)(void *context), void *context);
 
+/* The token that the client would use now, for `audience` of its settings: for a service that wants
+ * to see it, such as Vault's log-in method "azure". Fetched when there is none. */
+typedef void azure_token_done(const struct secret *token, const struct failure *failure,
+                              void *context);
+struct operation *azure_read_token(struct azure_client *client, azure_token_done *done,
+                                   void *context);
+
 /* ---- key sources ----------------------------------------------------------------------------- */
 
 /* A kind of resource that issues keys; one row of a table (key_kinds.c, shown in README.md). */

@@ -154,12 +154,14 @@ static void check_approval(struct reader *reader, const struct config_node *appr
                    config->approver_count, config->approver_count == 1 ? "" : "s");
 }
 
-static void check_vault(struct reader *reader, const struct config_node *vault)
+static void check_vault(struct reader *reader, const struct config_node *vault,
+                        const struct config_vault *config)
 {
     const struct config_node *certificate = node_at(vault, "client_cert_file");
     const struct config_node *key = node_at(vault, "client_key_file");
     const struct config_node *auth = node_at(vault, "auth");
     const struct config_node *wrapped = node_at(auth, "wrapped");
+    const struct config_node *removed = node_at(auth, "remove_secret_id_file_after_reading");
 
     if (certificate && !key)
         node_key_error(reader->report, certificate, "needs \"client_key_file\" beside it");
@@ -167,15 +169,23 @@ static void check_vault(struct reader *reader, const struct config_node *vault)
         node_key_error(reader->report, key, "needs \"client_cert_file\" beside it");
     if (wrapped && !node_at(auth, "secret_id"))
         node_key_error(reader->report, wrapped, "needs \"secret_id\" beside it");
+    if (removed && !node_at(node_at(auth, "secret_id"), "file"))
+        node_key_error(reader->report, removed, "needs \"secret_id\" in a file");
+    if (config->method == CONFIG_VAULT_CERT && !certificate)
+        node_key_error(reader->report, node_at(auth, "method"),
+                       "cert needs \"client_cert_file\" and \"client_key_file\" in \"vault\"");
 }
 
-void check_whole(struct reader *reader, const struct config_node *top, const struct config *config)
+void check_whole(struct reader *reader, const struct config_node *top, struct config *config)
 {
     const struct config_node *bindings = node_at(top, "bindings");
+    const struct config_node *binding = bindings ? bindings->first : NULL;
     const struct config_node *azure = node_at(top, "azure");
     const struct config_node *approval = node_at(top, "approval");
     const struct config_node *approvers = node_at(approval, "approvers");
 
+    for (size_t i = 0; i < config->binding_count && binding; i++, binding = binding->next)
+        resolve_source(reader, binding, &config->bindings[i]);
     find_same(reader, bindings, config->bindings, config->binding_count, sizeof(*config->bindings),
               binding_names, say_binding_name);
     find_same(reader, bindings, config->bindings, config->binding_count, sizeof(*config->bindings),
@@ -184,7 +194,7 @@ void check_whole(struct reader *reader, const struct config_node *top, const str
               sizeof(*config->approvers), approver_names, say_approver_name);
     find_same(reader, approvers, config->approvers, config->approver_count,
               sizeof(*config->approvers), approver_keys, say_approver_key);
-    check_vault(reader, node_at(top, "vault"));
+    check_vault(reader, node_at(top, "vault"), &config->vault);
     check_approval(reader, approval, config);
     if (node_at(azure, "ca_file") && node_at(node_at(azure, "cloud"), "ca_file"))
         node_key_error(reader->report, node_at(azure, "ca_file"),

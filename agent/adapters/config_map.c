@@ -129,7 +129,7 @@ static void read_child(struct reader *reader, const struct config_key *key,
                        void *base)
 {
     const struct config_node *child = node_at(node, key->name);
-    unsigned bit = selection->word ? WORD_BIT(selection->word->value) : 0;
+    unsigned bit = selection->word ? BIT_OF(selection->word->value) : 0;
     bool is_needed = key->flags & KEY_REQUIRED || key->needed_for & bit;
 
     if (child && bit && key->only_for && !(key->only_for & bit))

@@ -37,8 +37,11 @@ char *keep(struct reader *reader, struct text text);
 must_use bool need_text(struct reader *reader, const struct config_node *node, const char *expected,
                         struct text *ret);
 
-/* The rules that concern more than one key (config_check.c). */
-void check_whole(struct reader *reader, const struct config_node *top, const struct config *config);
+/* The rules that concern more than one key (config_check.c). Fills in what follows from several. */
+void check_whole(struct reader *reader, const struct config_node *top, struct config *config);
+/* The same for one binding's source and slot (config_source.c). */
+void resolve_source(struct reader *reader, const struct config_node *node,
+                    struct config_binding *binding);
 
 /* What stands in the way of `text` being an Ed25519 public key; NULL when nothing does. */
 const char *public_key_parse(struct text text, uint8_t ret[32]);

@@ -4,6 +4,7 @@
 #include "agent/adapters/config_table.h"
 
 #include "agent/adapters/config.h"
+#include "azureclient/azureclient.h"
 #include "net/json.h"
 
 static json_t *map_schema(const struct config_table *table);
@@ -21,6 +22,23 @@ static json_t *words_schema(const struct config_word *words)
     return json_pack("{s:o}", "enum", list);
 }
 
+/* Those whose slots have names that a binding can rest on. */
+static json_t *kinds_schema(void)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && azure_key_kind_at(i); i++) {
+        const char *name = azure_key_kind_at(i);
+
+        if (azure_key_kind_slot(azure_key_kind_named(text_of(name)), 0) &&
+            json_array_append_new(list, json_string(name))) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return json_pack("{s:o}", "enum", list);
+}
+
 static json_t *one_of(json_t *a, json_t *b)
 {
     return json_pack("{s:[o,o]}", "oneOf", a, b);
@@ -34,6 +52,12 @@ static json_t *reference(const char *name)
 static json_t *pattern(const char *regex)
 {
     return json_pack("{s:s,s:s}", "type", "string", "pattern", regex);
+}
+
+static json_t *some_of(const char *name)
+{
+    return one_of(reference(name),
+                  json_pack("{s:s,s:o}", "type", "array", "items", reference(name)));
 }
 
 static json_t *list_schema(const struct config_key *key)
@@ -72,6 +96,8 @@ static json_t *value_schema(const struct config_key *key)
     case KEY_WORD:
     case KEY_WORD_TEXT:
         return words_schema(key->words);
+    case KEY_KIND:
+        return kinds_schema();
     case KEY_SECRET:
         return reference("secret");
     case KEY_SECRET_OR_TEXT:
@@ -81,8 +107,9 @@ static json_t *value_schema(const struct config_key *key)
     case KEY_PUBLIC_KEY:
         return reference("public_key");
     case KEY_SOCKETS:
-        return one_of(reference("socket"),
-                      json_pack("{s:s,s:o}", "type", "array", "items", reference("socket")));
+        return some_of("socket");
+    case KEY_URLS:
+        return some_of("url");
     case KEY_MAP:
         return map_schema(key->table);
     case KEY_TEXT_OR_MAP:
@@ -130,7 +157,7 @@ static json_t *rule_for(const struct config_table *table, const struct config_ke
     bool is_whole = needed && excluded;
 
     for (const struct config_key *key = table->keys; key->name; key++) {
-        unsigned bit = WORD_BIT(word->value);
+        unsigned bit = BIT_OF(word->value);
 
         if (key->needed_for & bit)
             is_whole &= !json_array_append_new(needed, json_string(key->name));

@@ -75,6 +75,7 @@ static json_t *show_value(const struct config_key *key, const char *base, bool *
     case KEY_URL:
     case KEY_STATE:
     case KEY_WORD_TEXT:
+    case KEY_KIND:
         text = *(const char *const *)at;
         *is_said = text;
         return show_string(key->type == KEY_STATE ? "sqlite:" : "", text);
@@ -89,6 +90,7 @@ static json_t *show_value(const struct config_key *key, const char *base, bool *
     case KEY_DURATION:
         return show_duration(*(const uint64_t *)at);
     case KEY_INTEGER:
+        *is_said = *(const unsigned *)at >= key->min;
         return json_integer(*(const unsigned *)at);
     case KEY_BOOLEAN:
         return json_boolean(*(const bool *)at);
@@ -96,6 +98,9 @@ static json_t *show_value(const struct config_key *key, const char *base, bool *
         return json_string(word_of(key->words, *(const int *)at));
     case KEY_PUBLIC_KEY:
         return show_public_key(at);
+    case KEY_URLS:
+        *is_said = *(const size_t *)(const void *)(base + key->at_count);
+        return *is_said ? show_list(key, base) : NULL;
     case KEY_LIST:
     case KEY_SOCKETS:
         return show_list(key, base);
@@ -117,7 +122,7 @@ static json_t *show_value(const struct config_key *key, const char *base, bool *
 static json_t *show_map(const struct config_table *table, const char *base)
 {
     const struct config_key *selector = table_selector(table);
-    unsigned bit = selector ? WORD_BIT(*(const int *)(const void *)(base + selector->at)) : 0;
+    unsigned bit = selector ? BIT_OF(*(const int *)(const void *)(base + selector->at)) : 0;
     json_t *map = json_object();
 
     for (const struct config_key *key = table->keys; map && key->name; key++) {

@@ -22,44 +22,78 @@
 
 static const struct config_word auth_methods[] = {
     {"token", CONFIG_VAULT_TOKEN}, {"token_file", CONFIG_VAULT_TOKEN_FILE},
-    {"approle", CONFIG_VAULT_APPROLE}, {"kubernetes", WORD_LATER}, {"jwt", WORD_LATER},
-    {"cert", WORD_LATER}, {"userpass", WORD_LATER}, {"azure", WORD_LATER}, {0}};
+    {"approle", CONFIG_VAULT_APPROLE}, {"kubernetes", CONFIG_VAULT_KUBERNETES},
+    {"jwt", CONFIG_VAULT_JWT}, {"cert", CONFIG_VAULT_CERT}, {"userpass", CONFIG_VAULT_USERPASS},
+    {"azure", CONFIG_VAULT_AZURE}, {0}};
+
+#define BY_TOKEN BIT_OF(CONFIG_VAULT_TOKEN)
+#define BY_TOKEN_FILE BIT_OF(CONFIG_VAULT_TOKEN_FILE)
+#define BY_APPROLE BIT_OF(CONFIG_VAULT_APPROLE)
+#define BY_KUBERNETES BIT_OF(CONFIG_VAULT_KUBERNETES)
+#define BY_JWT BIT_OF(CONFIG_VAULT_JWT)
+#define BY_CERT BIT_OF(CONFIG_VAULT_CERT)
+#define BY_PASSWORD BIT_OF(CONFIG_VAULT_USERPASS)
+#define BY_AZURE BIT_OF(CONFIG_VAULT_AZURE)
 
 static const struct config_key auth_keys[] = {
     {"method", "How to log in to Vault.", KEY_WORD, KEY_REQUIRED | KEY_SELECTS, .at = VAULT(method),
      .words = auth_methods},
     {"mount", "Where the method is mounted; by default under its own name.", KEY_VAULT_PATH,
-     .at = VAULT(mount), .only_for = WORD_BIT(CONFIG_VAULT_APPROLE)},
+     .at = VAULT(mount), .only_for = ~(BY_TOKEN | BY_TOKEN_FILE)},
     {"token", "Where the token is kept.", KEY_SECRET, .at_secret = VAULT(token),
-     .only_for = WORD_BIT(CONFIG_VAULT_TOKEN), .needed_for = WORD_BIT(CONFIG_VAULT_TOKEN)},
+     .only_for = BY_TOKEN, .needed_for = BY_TOKEN},
     {"token_file", "A file with the token, read again when it is replaced.", KEY_PATH,
-     KEY_IS_SECRET, .at = VAULT(token_file), .only_for = WORD_BIT(CONFIG_VAULT_TOKEN_FILE),
-     .needed_for = WORD_BIT(CONFIG_VAULT_TOKEN_FILE)},
-    {"role", "The name of the AppRole; a wrapped secret id must have been made for it.", KEY_NAME,
-     .at = VAULT(role_name), .only_for = WORD_BIT(CONFIG_VAULT_APPROLE)},
+     KEY_IS_SECRET, .at = VAULT(token_file), .only_for = BY_TOKEN_FILE, .needed_for = BY_TOKEN_FILE},
+    {"role", "The role to log in with; for AppRole the one a wrapped secret id must have been made for.",
+     KEY_NAME, .at = VAULT(role),
+     .only_for = BY_APPROLE | BY_KUBERNETES | BY_JWT | BY_CERT | BY_AZURE,
+     .needed_for = BY_KUBERNETES | BY_AZURE},
     {"role_id", "The AppRole's id, or where it is kept.", KEY_SECRET_OR_TEXT,
      .at = VAULT(role_id_text), .at_secret = VAULT(role_id),
-     .only_for = WORD_BIT(CONFIG_VAULT_APPROLE), .needed_for = WORD_BIT(CONFIG_VAULT_APPROLE)},
+     .only_for = BY_APPROLE, .needed_for = BY_APPROLE},
     {"secret_id", "Where the AppRole's secret id is kept.", KEY_SECRET,
-     .at_secret = VAULT(secret_id), .only_for = WORD_BIT(CONFIG_VAULT_APPROLE)},
+     .at_secret = VAULT(secret_id), .only_for = BY_APPROLE},
     {"wrapped", "The secret id is a response-wrapping token.", KEY_BOOLEAN,
-     .at = VAULT(secret_id_is_wrapped), .fallback = "false",
-     .only_for = WORD_BIT(CONFIG_VAULT_APPROLE)},
+     .at = VAULT(secret_id_is_wrapped), .fallback = "false", .only_for = BY_APPROLE},
+    {"remove_secret_id_file_after_reading", "The file with the secret id is deleted once it was read.",
+     KEY_BOOLEAN, .at = VAULT(secret_id_is_removed), .fallback = "false", .only_for = BY_APPROLE},
+    {"token_path", "The service account's token; by default where a pod finds it.", KEY_PATH,
+     KEY_IS_SECRET, .at = VAULT(token_path), .only_for = BY_KUBERNETES},
+    {"jwt", "Where the JWT is kept; a file is read again at each log-in.", KEY_SECRET,
+     .at_secret = VAULT(jwt), .only_for = BY_JWT, .needed_for = BY_JWT},
+    {"username", "The user.", KEY_NAME, .at = VAULT(username), .only_for = BY_PASSWORD,
+     .needed_for = BY_PASSWORD},
+    {"password", "Where the user's password is kept.", KEY_SECRET, .at_secret = VAULT(password),
+     .only_for = BY_PASSWORD, .needed_for = BY_PASSWORD},
+    {"resource", "What the managed identity's token is asked for, as Vault's role has it.", KEY_URL,
+     .at = VAULT(resource), .fallback = "https://management.azure.com/", .only_for = BY_AZURE},
+    {"subscription_id", "Of the machine we run on.", KEY_NAME, .at = VAULT(subscription_id),
+     .only_for = BY_AZURE},
+    {"resource_group_name", "Of the machine we run on.", KEY_NAME,
+     .at = VAULT(resource_group_name), .only_for = BY_AZURE},
+    {"vm_name", "The machine.", KEY_NAME, .at = VAULT(vm_name), .only_for = BY_AZURE},
+    {"vmss_name", "Or the scale set it belongs to.", KEY_NAME, .at = VAULT(vmss_name),
+     .only_for = BY_AZURE},
     {0}};
 static const struct config_table auth_table = {0, auth_keys};
 
 static const struct config_key vault_keys[] = {
     {"address", "Where Vault or OpenBao answers; without it BAO_ADDR or VAULT_ADDR.", KEY_URL,
      KEY_UNIX_TOO, .at = VAULT(address)},
+    {"more_addresses", "Other servers of the same cluster, asked when that one does not answer.",
+     KEY_URLS, .at = VAULT(more_addresses), .at_count = VAULT(more_address_count)},
     {"namespace", "The namespace of all requests.", KEY_VAULT_PATH, .at = VAULT(namespace_path)},
     {"ca_file", "PEM file of the authorities to trust instead of the system's.", KEY_PATH,
      .at = VAULT(ca_file)},
+    {"ca_folder", "A folder of such files.", KEY_PATH, .at = VAULT(ca_folder)},
     {"client_cert_file", "PEM file of the client certificate.", KEY_PATH,
      .at = VAULT(client_cert_file)},
     {"client_key_file", "PEM file of its private key.", KEY_PATH, KEY_IS_PRIVATE,
      .at = VAULT(client_key_file)},
     {"server_name", "The name in the server's certificate, where it is not the address's.", KEY_NAME,
      .at = VAULT(server_name)},
+    {"follow_redirects", "To the cluster's own servers only; never elsewhere.", KEY_BOOLEAN,
+     .at = VAULT(follows_redirects), .fallback = "true"},
     {"timeout", "For one operation with all its retries.", KEY_DURATION, .at = VAULT(timeout_ms),
      .fallback = "30s", .min = 10, .max = 10 * MINUTE},
     {"auth", "How to log in; without it BAO_TOKEN or VAULT_TOKEN.", KEY_MAP,
@@ -83,26 +117,41 @@ static const struct config_key cloud_keys[] = {
     {0}};
 static const struct config_table cloud_table = {0, cloud_keys};
 
-#define BY_SECRET WORD_BIT(CONFIG_AZURE_CLIENT_SECRET)
-#define BY_FEDERATION WORD_BIT(CONFIG_AZURE_WORKLOAD_IDENTITY)
-#define BY_IMDS WORD_BIT(CONFIG_AZURE_MANAGED_IDENTITY)
-#define BY_DEFAULT WORD_BIT(CONFIG_AZURE_DEFAULT)
+#define BY_SECRET BIT_OF(CONFIG_AZURE_CLIENT_SECRET)
+#define BY_FEDERATION BIT_OF(CONFIG_AZURE_WORKLOAD_IDENTITY)
+#define BY_IMDS BIT_OF(CONFIG_AZURE_MANAGED_IDENTITY)
+#define BY_DEFAULT BIT_OF(CONFIG_AZURE_DEFAULT)
+#define BY_CERTIFICATE BIT_OF(CONFIG_AZURE_CLIENT_CERTIFICATE)
+#define BY_CLI BIT_OF(CONFIG_AZURE_CLI)
 
 static const struct config_word credential_methods[] = {
     {"default", CONFIG_AZURE_DEFAULT}, {"client_secret", CONFIG_AZURE_CLIENT_SECRET},
     {"workload_identity", CONFIG_AZURE_WORKLOAD_IDENTITY},
-    {"managed_identity", CONFIG_AZURE_MANAGED_IDENTITY}, {"client_certificate", WORD_LATER},
-    {"azure_cli", WORD_LATER}, {0}};
+    {"managed_identity", CONFIG_AZURE_MANAGED_IDENTITY}, {"client_certificate", CONFIG_AZURE_CLIENT_CERTIFICATE},
+    {"azure_cli", CONFIG_AZURE_CLI}, {0}};
 
 static const struct config_key credential_keys[] = {
     {"method", "How to get a token from Entra.", KEY_WORD, KEY_REQUIRED | KEY_SELECTS,
      .at = AZURE(method), .words = credential_methods},
     {"tenant_id", "The tenant; workload identity also finds it in AZURE_TENANT_ID.", KEY_NAME, .at = AZURE(tenant_id),
-     .only_for = BY_SECRET | BY_FEDERATION | BY_DEFAULT, .needed_for = BY_SECRET},
+     .only_for = ~BY_IMDS, .needed_for = BY_SECRET | BY_CERTIFICATE},
     {"client_id", "The application, or the identity where a machine has several.", KEY_NAME,
-     .at = AZURE(client_id), .needed_for = BY_SECRET},
+     .at = AZURE(client_id), .only_for = ~BY_CLI, .needed_for = BY_SECRET | BY_CERTIFICATE},
     {"client_secret", "Where the application's secret is kept.", KEY_SECRET,
      .at_secret = AZURE(client_secret), .only_for = BY_SECRET, .needed_for = BY_SECRET},
+    {"certificate_file", "The application's certificate with its key and chain: PEM or PKCS#12.",
+     KEY_PATH, KEY_IS_PRIVATE, .at = AZURE(certificate_file), .only_for = BY_CERTIFICATE,
+     .needed_for = BY_CERTIFICATE},
+    {"certificate_key_file", "Its key, where that is in a PEM file of its own.", KEY_PATH,
+     KEY_IS_PRIVATE, .at = AZURE(certificate_key_file), .only_for = BY_CERTIFICATE},
+    {"certificate_password", "Where the password of either file is kept.", KEY_SECRET,
+     .at_secret = AZURE(certificate_password), .only_for = BY_CERTIFICATE},
+    {"send_certificate_chain", "For applications that trust a subject name and issuer.", KEY_BOOLEAN,
+     .at = AZURE(send_certificate_chain), .fallback = "false", .only_for = BY_CERTIFICATE},
+    {"object_id", "The identity by its object id.", KEY_NAME, .at = AZURE(object_id),
+     .only_for = BY_IMDS},
+    {"identity_resource_id", "The identity by its resource id.", KEY_TEXT,
+     .at = AZURE(identity_resource_id), .only_for = BY_IMDS},
     {"federated_token_file", "The service account's token; without it AZURE_FEDERATED_TOKEN_FILE.",
      KEY_PATH, .at = AZURE(federated_token_file), .only_for = BY_FEDERATION | BY_DEFAULT},
     {"imds_url", "Where the instance metadata service answers.", KEY_URL, .at = AZURE(imds_url),
@@ -124,16 +173,15 @@ static const struct config_table azure_table = {0, azure_keys};
 
 /* ---- bindings -------------------------------------------------------------------------------- */
 
-static const struct config_word kinds[] = {{"azureml-online-endpoint", 0}, {0}};
-
 static const struct config_key source_keys[] = {
-    {"kind", "What issues the key.", KEY_WORD_TEXT, KEY_REQUIRED, .at = BINDING(kind),
-     .words = kinds},
-    {"subscription", "Its subscription id.", KEY_NAME, KEY_REQUIRED, .at = BINDING(subscription)},
-    {"resource_group", "Its resource group.", KEY_NAME, KEY_REQUIRED,
-     .at = BINDING(resource_group)},
-    {"workspace", "Its Azure ML workspace.", KEY_NAME, KEY_REQUIRED, .at = BINDING(workspace)},
-    {"endpoint", "The online endpoint.", KEY_NAME, KEY_REQUIRED, .at = BINDING(endpoint)},
+    {"kind", "What issues the key: azureml-online-endpoint, or another of README's key sources.",
+     KEY_KIND, KEY_REQUIRED, .at = BINDING(kind)},
+    {"id", "Its Azure resource id: /subscriptions/...", KEY_TEXT, .at = BINDING(id)},
+    {"subscription", "Instead, for an Azure ML online endpoint: its subscription id.", KEY_NAME,
+     .at = BINDING(subscription)},
+    {"resource_group", "Its resource group.", KEY_NAME, .at = BINDING(resource_group)},
+    {"workspace", "Its Azure ML workspace.", KEY_NAME, .at = BINDING(workspace)},
+    {"endpoint", "The online endpoint.", KEY_NAME, .at = BINDING(endpoint)},
     {0}};
 static const struct config_table source_table = {0, source_keys};
 
@@ -142,6 +190,8 @@ static const struct config_key copy_keys[] = {
     {"path", "The secret below it.", KEY_VAULT_PATH, KEY_REQUIRED, .at = BINDING(path)},
     {"field", "The field of the secret that holds the key.", KEY_TEXT, KEY_REQUIRED,
      .at = BINDING(field)},
+    {"kv_version", "Of the secrets engine; asked from Vault when not said here.", KEY_INTEGER,
+     .at = BINDING(kv_version), .min = 1, .max = 2},
     {0}};
 static const struct config_table copy_table = {0, copy_keys};
 
@@ -155,8 +205,6 @@ static const struct config_key probe_keys[] = {
     {0}};
 static const struct config_table probe_table = {0, probe_keys};
 
-static const struct config_word slots[] = {
-    {"any", ANY_SLOT}, {"primary", 0}, {"secondary", 1}, {0}};
 static const struct config_word reactions[] = {
     {"alert", ON_DRIFT_ALERT}, {"propose", ON_DRIFT_PROPOSE}, {0}};
 
@@ -165,8 +213,8 @@ static const struct config_key binding_keys[] = {
      .at = BINDING(name)},
     {"source", "Where the key is issued.", KEY_MAP, KEY_REQUIRED, .table = &source_table},
     {"copy", "Where its copy is kept in Vault.", KEY_MAP, KEY_REQUIRED, .table = &copy_table},
-    {"slot", "Which of the source's keys the copy must be.", KEY_WORD, .at = BINDING(slot),
-     .fallback = "any", .words = slots},
+    {"slot", "Which of the source's keys the copy must be: any, or a slot of its kind.", KEY_TEXT,
+     .at = BINDING(slot_word), .fallback = "any"},
     {"interval", "How often both sides are read.", KEY_DURATION, .at = BINDING(interval_ms),
      .fallback = "60s", .min = 50, .max = 7 * DAY},
     {"on_drift", "alert, or propose: an alert with a plan.", KEY_WORD, .at = BINDING(on_drift),
@@ -191,7 +239,7 @@ static const struct config_key alert_keys[] = {
     {"url", "Where it listens; the place of a secret when the address itself is one.",
      KEY_SECRET_OR_URL, KEY_REQUIRED, .at = ALERT(url), .at_secret = ALERT(url_secret)},
     {"secret", "Where the signing secret is kept (Standard Webhooks).", KEY_SECRET,
-     .at_secret = ALERT(signing_secret), .only_for = WORD_BIT(CONFIG_ALERT_WEBHOOK)},
+     .at_secret = ALERT(signing_secret), .only_for = BIT_OF(CONFIG_ALERT_WEBHOOK)},
     {"ca_file", "PEM file of the authorities to trust instead of the system's.", KEY_PATH,
      .at = ALERT(ca_file)},
     {0}};

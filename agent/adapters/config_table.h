@@ -16,6 +16,7 @@ enum key_type {
     KEY_URL,        /* http, https; unix:// where KEY_UNIX_TOO */
     KEY_STATE,      /* "sqlite:PATH", the path is kept */
     KEY_WORD_TEXT,  /* one of `words`, kept as a text */
+    KEY_KIND,       /* a kind of source that azureclient knows */
     /* uint64_t, unsigned, bool, int */
     KEY_DURATION, /* min..max in milliseconds */
     KEY_INTEGER,  /* min..max */
@@ -27,7 +28,8 @@ enum key_type {
     KEY_SECRET_OR_URL,
     /* the rest */
     KEY_PUBLIC_KEY, /* uint8_t[32] */
-    KEY_SOCKETS,    /* char ** at `at`, size_t at `at_count` */
+    KEY_SOCKETS,    /* char ** at `at`, size_t at `at_count`; one or a list */
+    KEY_URLS,       /* the same */
     KEY_MAP, /* `table`, its rows relative to `at`; bool at `at_present` when that is not 0 */
     KEY_TEXT_OR_MAP, /* as KEY_WORD_TEXT, or `table` relative to the same base */
     KEY_WORD_OR_MAP, /* the first word of `words` stands for a map with that `selector` */
@@ -45,8 +47,8 @@ enum key_flags {
     KEY_IS_SECRET = 64,    /* a file with a secret: others who can read it are warned of */
 };
 
-#define WORD_LATER      (-100) /* a word that a later version brings */
-#define WORD_BIT(value) (1u << (value))
+#define WORD_LATER    (-100) /* a word that a later version brings */
+#define BIT_OF(value) (1u << (value))
 
 struct config_word {
     const char *word;

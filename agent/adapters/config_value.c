@@ -165,7 +165,8 @@ static const struct config_word *read_word(struct reader *reader, const struct c
     return NULL;
 }
 
-static void read_sockets(struct reader *reader, const struct config_key *key,
+/* One value stands for a list of one. */
+static void read_several(struct reader *reader, const struct config_key *key,
                          const struct config_node *node, char *base)
 {
     bool is_list = node->kind == NODE_LIST;
@@ -178,8 +179,12 @@ static void read_sockets(struct reader *reader, const struct config_key *key,
         return;
     }
     for (size_t i = 0; i < count; i++, child = child->next)
-        if (child->kind != NODE_REFUSED)
+        if (child->kind == NODE_REFUSED)
+            continue;
+        else if (key->type == KEY_SOCKETS)
             read_socket(reader, child, &names[i]);
+        else
+            read_url(reader, key, child, &names[i]);
     *(char ***)(void *)(base + key->at) = names;
     *(size_t *)(void *)(base + key->at_count) = count;
 }
@@ -193,6 +198,7 @@ void read_value(struct reader *reader, const struct config_key *key, const struc
 
     switch (key->type) {
     case KEY_TEXT:
+    case KEY_KIND:
         read_text(reader, key, node, at);
         break;
     case KEY_NAME:
@@ -246,7 +252,8 @@ void read_value(struct reader *reader, const struct config_key *key, const struc
         read_public_key(reader, node, at);
         break;
     case KEY_SOCKETS:
-        read_sockets(reader, key, node, base);
+    case KEY_URLS:
+        read_several(reader, key, node, base);
         break;
     case KEY_MAP:
     case KEY_TEXT_OR_MAP:

@@ -18,17 +18,32 @@ struct config_secret {
     char *name; /* path, variable, or the name below $CREDENTIALS_DIRECTORY */
 };
 
-enum config_vault_method { CONFIG_VAULT_TOKEN, CONFIG_VAULT_TOKEN_FILE, CONFIG_VAULT_APPROLE };
+enum config_vault_method {
+    CONFIG_VAULT_TOKEN,
+    CONFIG_VAULT_TOKEN_FILE,
+    CONFIG_VAULT_APPROLE,
+    CONFIG_VAULT_KUBERNETES,
+    CONFIG_VAULT_JWT,
+    CONFIG_VAULT_CERT,
+    CONFIG_VAULT_USERPASS,
+    CONFIG_VAULT_AZURE,
+};
 struct config_vault {
-    char *address, *namespace_path, *ca_file, *client_cert_file, *client_key_file, *server_name;
-    uint64_t timeout_ms; /* default 30 s */
-    bool has_auth;       /* false: VAULT_TOKEN / BAO_TOKEN */
+    char *address;
+    char **more_addresses; /* of the same cluster */
+    size_t more_address_count;
+    char *namespace_path, *ca_file, *ca_folder, *client_cert_file, *client_key_file, *server_name;
+    bool follows_redirects; /* default true */
+    uint64_t timeout_ms;    /* default 30 s */
+    bool has_auth;          /* false: VAULT_TOKEN / BAO_TOKEN */
     enum config_vault_method method;
-    char *mount, *token_file, *role_name;
-    struct config_secret token, role_id,
-        secret_id; /* role_id may also be a plain string: `role_id_text` */
-    char *role_id_text;
-    bool secret_id_is_wrapped;
+    char *mount, *token_file, *role;
+    struct config_secret token, role_id, secret_id, jwt, password;
+    char *role_id_text; /* role_id may also be a plain string */
+    bool secret_id_is_wrapped, secret_id_is_removed;
+    char *token_path; /* kubernetes: of the service account's token */
+    char *username;
+    char *resource, *subscription_id, *resource_group_name, *vm_name, *vmss_name; /* azure */
 };
 
 enum config_azure_method {
@@ -36,21 +51,30 @@ enum config_azure_method {
     CONFIG_AZURE_CLIENT_SECRET,
     CONFIG_AZURE_WORKLOAD_IDENTITY,
     CONFIG_AZURE_MANAGED_IDENTITY,
+    CONFIG_AZURE_CLIENT_CERTIFICATE,
+    CONFIG_AZURE_CLI,
 };
 struct config_azure {
     char *cloud; /* "public" ...; NULL with the URLs below */
     char *resource_manager, *authority, *audience, *ca_file;
     uint64_t timeout_ms; /* default 30 s */
     enum config_azure_method method;
-    char *tenant_id, *client_id, *federated_token_file, *imds_url;
-    struct config_secret client_secret;
+    char *tenant_id, *client_id, *federated_token_file;
+    char *object_id, *identity_resource_id, *imds_url;
+    char *certificate_file, *certificate_key_file;
+    bool send_certificate_chain;
+    struct config_secret client_secret, certificate_password;
 };
 
 enum config_on_drift { ON_DRIFT_ALERT, ON_DRIFT_PROPOSE };
 struct config_binding {
     char *name;
-    char *kind, *subscription, *resource_group, *workspace, *endpoint;
+    char *kind;
+    char *id; /* of the resource; NULL: of the endpoint the four names make */
+    char *subscription, *resource_group, *workspace, *endpoint;
     char *mount, *path, *field;
+    unsigned kv_version;  /* 1, 2; 0: Vault is asked */
+    char *slot_word;      /* as the file has it */
     int slot;             /* index, or ANY_SLOT */
     uint64_t interval_ms; /* default 60 s */
     enum config_on_drift on_drift;

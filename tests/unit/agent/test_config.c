@@ -135,7 +135,7 @@ TEST(every_key_lands_in_its_place)
     assert_true(config->vault.has_auth);
     assert_int_equal(config->vault.method, CONFIG_VAULT_APPROLE);
     assert_string_equal(config->vault.mount, "approle");
-    assert_string_equal(config->vault.role_name, "rotor");
+    assert_string_equal(config->vault.role, "rotor");
     assert_string_equal(config->vault.role_id_text, "5f1c");
     assert_int_equal(config->vault.role_id.place, CONFIG_NOWHERE);
     assert_int_equal(config->vault.secret_id.place, CONFIG_FILE);
@@ -258,11 +258,6 @@ TEST(more_approvals_than_approvers_are_refused)
 TEST(what_a_later_version_brings_is_not_called_unknown)
 {
     static const char *const cases[][2] = {
-        {"vault: {auth: {method: kubernetes, role: r, jwt: x}}\n",
-         "5:24: error: vault.auth.method: "},
-        {"azure: {credential: azure_cli}\n", "5:21: error: azure.credential: "},
-        {"azure: {credential: {method: client_certificate, file: f}}\n",
-         "5:30: error: azure.credential.method: "},
         {"alerts: [{kind: slack, channel: x}]\n", "5:17: error: alerts[0].kind: "},
         {"approval: {transit: {}}\n", "5:12: error: approval.transit: "},
         {"state: postgresql://h/d\n", "5:8: error: state: "},
@@ -285,6 +280,98 @@ TEST(what_a_later_version_brings_is_not_called_unknown)
         assert_int_equal(problems.errors, 1);
         buffer_clear(&problems.text);
     }
+}
+
+/* ---- sources --------------------------------------------------------------------------------- */
+
+#define STORAGE_ID                                                                                 \
+    "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg/providers/"             \
+    "Microsoft.Storage/storageAccounts/acct"
+
+/* A whole configuration with this source and whatever stands behind it. */
+#define WITH_SOURCE(source, more)                                                                  \
+    "bindings:\n  - name: a\n    source: " source                                                  \
+    "\n    copy: {mount: kv, path: p, field: f}\n" more
+
+static void expect_problem(const char *text, const char *expected)
+{
+    struct config_problems problems;
+    struct config *config = config_read_text("c", text_of(text), &problems);
+
+    if (config || !problems.text.start || !strstr(problems.text.start, expected))
+        fail_msg("\"%s\" is not in \"%s\"", expected,
+                 problems.text.start ? problems.text.start : "nothing");
+    buffer_clear(&problems.text);
+}
+
+TEST(any_kind_of_key_source_is_named_by_its_id_and_its_slots_by_theirs)
+{
+    struct config_problems problems;
+    struct config *config = config_read_text(
+        "c", TEXT(WITH_SOURCE("{kind: storage-account, id: " STORAGE_ID "}", "    slot: KEY2\n")),
+        &problems);
+
+    if (!config)
+        fail_msg("%s", problems.text.start);
+    assert_string_equal(config->bindings[0].id, STORAGE_ID);
+    assert_int_equal(config->bindings[0].slot, 1);
+    config_free(config);
+    buffer_clear(&problems.text);
+}
+
+TEST(a_source_that_makes_no_sense_is_refused_with_the_reason)
+{
+    expect_problem(
+        WITH_SOURCE("{kind: storage-account, id: " STORAGE_ID "}", "    slot: primary\n"),
+        "5:11: error: bindings[0].slot: found the text \"primary\", expected a slot; "
+        "known here: any, key1, key2");
+    expect_problem(WITH_SOURCE("{kind: storage-account}", ""), "missing key \"id\"");
+    expect_problem(WITH_SOURCE("{kind: storage-account, endpoint: e, id: " STORAGE_ID "}", ""),
+                   "bindings[0].source.endpoint: not used beside \"id\"");
+    expect_problem(WITH_SOURCE("{kind: storage-account, endpoint: e}", ""),
+                   "only an azureml-online-endpoint is named so");
+    expect_problem(WITH_SOURCE("{kind: redis, id: " STORAGE_ID "}", ""),
+                   "this is the id of a storage-account, not of a redis");
+    expect_problem(WITH_SOURCE("{kind: storage-account, id: storageAccounts/acct}", ""),
+                   "bindings[0].source.id: ");
+    expect_problem(WITH_SOURCE("{kind: search-query, id: " STORAGE_ID "}", ""),
+                   "have names of their owner's choice");
+    expect_problem(WITH_SOURCE("{kind: azureml-online-endpoint, subscription: S}", ""),
+                   "missing key \"endpoint\": The online endpoint.");
+}
+
+TEST(every_way_to_log_in_is_read)
+{
+    static const struct {
+        const char *auth;
+        enum config_vault_method method;
+    } cases[] = {
+        {"{method: kubernetes, role: r, token_path: /t}", CONFIG_VAULT_KUBERNETES},
+        {"{method: jwt, jwt: {file: /t}}", CONFIG_VAULT_JWT},
+        {"{method: userpass, username: u, password: {env: P}}", CONFIG_VAULT_USERPASS},
+        {"{method: azure, role: r, vm_name: m}", CONFIG_VAULT_AZURE},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct config_problems problems;
+        struct config *config;
+        char text[1024];
+
+        snprintf(text, sizeof(text), "%svault: {auth: %s}\n", BINDING, cases[i].auth);
+        config = config_read_text("c", text_of(text), &problems);
+        if (!config)
+            fail_msg("%s", problems.text.start);
+        assert_int_equal(config->vault.method, cases[i].method);
+        config_free(config);
+        buffer_clear(&problems.text);
+    }
+    expect_problem(BINDING "vault: {auth: {method: cert}}\n",
+                   "vault.auth.method: cert needs \"client_cert_file\"");
+    expect_problem(BINDING "vault: {auth: {method: userpass, username: u}}\n",
+                   "missing key \"password\"");
+    expect_problem(BINDING "vault: {auth: {method: approle, role_id: r, secret_id: {env: S}, "
+                           "remove_secret_id_file_after_reading: true}}\n",
+                   "needs \"secret_id\" in a file");
 }
 
 TEST(two_bindings_on_one_copy_are_warned_about)
@@ -333,7 +420,9 @@ int main(void)
                CASE(a_private_key_or_another_kind_is_refused_as_a_public_key),
                CASE(more_approvals_than_approvers_are_refused),
                CASE(what_a_later_version_brings_is_not_called_unknown),
-               CASE(two_bindings_on_one_copy_are_warned_about),
+               CASE(any_kind_of_key_source_is_named_by_its_id_and_its_slots_by_theirs),
+               CASE(a_source_that_makes_no_sense_is_refused_with_the_reason),
+               CASE(every_way_to_log_in_is_read), CASE(two_bindings_on_one_copy_are_warned_about),
                CASE(a_configuration_without_bindings_is_refused),
                CASE(the_ca_of_azure_stands_in_one_place));
 }
