@@ -312,8 +312,8 @@ class Operation:
 
     # ---- the request
 
-    def request_problems(self, exchange):
-        """Of one whose path fits."""
+    def request_problems(self, exchange, with_names=True):
+        """Of one whose path fits. `with_names` False: names of resources may be any."""
         parts = self.pattern.fullmatch(exchange.path).groupdict()
         query = {name.lower(): value for name, value in exchange.query.items()}
         known = {"api-version"}
@@ -327,6 +327,8 @@ class Operation:
             value = {"path": parts.get(re.sub(r"\W", "_", name)), "query": query.get(name.lower()),
                      "header": exchange.headers.get(name.lower())}[node["in"]]
             if name == "api-version" or (value is None and not node.get("required")):
+                continue
+            if node["in"] == "path" and "enum" not in node and not with_names:
                 continue
             if value is None:
                 problems.append("%s parameter %s is missing" % (node["in"], name))
