@@ -228,7 +228,9 @@ static void retire(struct vault_client *client, const struct secret *next)
         .deadline = vault_now_ms() + client->timeout_ms,
     };
 
-    if (token->value && token->is_ours && !is_used_up(client) && !secret_equal(token->value, next))
+    bool is_spent = token->is_limited && token->uses_left == 0;
+
+    if (token->value && token->is_ours && !is_spent && !secret_equal(token->value, next))
         (void)vault_request_send(client, &plan, on_retired, client);
     drop(&client->token, &client->laters);
 }
