@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Activity Log: who regenerated which key when. Its $filter is "very restricted, no other
- * syntax is allowed", so the parser here takes exactly the documented forms. Events show after a
- * delay, as at Azure. */
-#include "examples/lab/lab.h"
+/* The Activity Log: writes, deletes and actions, each as a pair of events that share a correlation
+ * id. Its $filter is "very restricted, no other syntax is allowed", so the parser here takes
+ * exactly the documented forms. Events show after a delay, as at Azure.
+ *
+ * Listing keys is an action and is logged, as at Azure; as clients do little else, those events are
+ * kept apart, so that they never push out the others. */
+#include "examples/lab/arm.h"
 
 #include "base/moment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define OPERATION LAB_PROVIDER "/workspaces/onlineEndpoints/regenerateKeys/action"
-#define KEPT_MS   ((int64_t)90 * 86400 * 1000)
+#define KEPT_MS     ((int64_t)90 * 86400 * 1000)
+#define EVENTS_KEPT 8192 /* of each kind */
+#define PAGE_SIZE   100
 
 struct event {
-    SLIST_ENTRY(event) link;
+    uint64_t number; /* counts both kinds */
     int64_t at;
-    const struct change *change;
-    bool is_end;
+    enum event_status status;
     char id[GUID_SIZE];
+    struct deed deed;
 };
 
 struct activity_log {
-    SLIST_HEAD(, event) events; /* newest first */
-    uint64_t delay_ms;
+    struct ring {
+        struct event *events[EVENTS_KEPT];
+        uint64_t count;
+    } changes, lists;
+    uint64_t last_number, delay_ms;
 };
 
 struct activity_log *activity_log_new(uint64_t delay_ms)
@@ -36,26 +44,29 @@ struct activity_log *activity_log_new(uint64_t delay_ms)
 
 void activity_log_free(struct activity_log *log)
 {
-    struct event *event;
-
-    while (log && (event = SLIST_FIRST(&log->events))) {
-        SLIST_REMOVE_HEAD(&log->events, link);
-        free(event);
+    for (size_t i = 0; log && i < EVENTS_KEPT; i++) {
+        free(log->changes.events[i]);
+        free(log->lists.events[i]);
     }
     free(log);
 }
 
-void activity_log_add(struct activity_log *log, const struct change *change, bool is_end)
+void activity_log_add(struct activity_log *log, const struct deed *deed, enum event_status status,
+                      int64_t at)
 {
-    struct event *event = log ? calloc(1, sizeof(*event)) : NULL;
+    bool is_list = text_matches(text_of(deed->action), TEXT("*/list*/action")) ||
+                   text_matches(text_of(deed->action), TEXT("*/sharedKeys/action"));
+    struct ring *ring = is_list ? &log->lists : &log->changes;
+    struct event **place = &ring->events[ring->count % EVENTS_KEPT];
 
-    if (!event)
+    if (!*place)
+        *place = calloc(1, sizeof(**place));
+    if (!*place)
         return;
-    event->at = is_end ? change->due_at : change->started_at;
-    event->change = change;
-    event->is_end = is_end;
-    guid_new(event->id);
-    SLIST_INSERT_HEAD(&log->events, event, link);
+    ring->count++;
+    **place =
+        (struct event){.number = ++log->last_number, .at = at, .status = status, .deed = *deed};
+    guid_new((*place)->id);
 }
 
 struct filter {
@@ -121,69 +132,118 @@ static bool filter_parse(struct text text, struct filter *ret)
     return true;
 }
 
+/* "subscriptions/S/resourceGroups/{this}/..." */
+static struct text group_of(const struct event *event)
+{
+    return segments_of(text_of(event->deed.resource_id)).part[3];
+}
+
+static struct text provider_of(const struct event *event)
+{
+    struct text type = text_of(event->deed.resource_type);
+
+    return text_part(type, 0, text_find(type, TEXT("/")));
+}
+
 static bool event_passes(const struct event *event, const struct filter *filter)
 {
-    const struct change *change = event->change;
+    const struct deed *deed = &event->deed;
 
     if (event->at < filter->from || (filter->has_to && event->at > filter->to))
         return false;
     if (text_is(filter->subject, "resourceGroupName"))
-        return text_equal_ignoring_case(filter->value, TEXT(LAB_RESOURCE_GROUP));
+        return text_equal_ignoring_case(filter->value, group_of(event));
     if (text_is(filter->subject, "resourceUri"))
-        return text_equal_ignoring_case(filter->value, text_of(change->endpoint->id));
+        return text_equal_ignoring_case(filter->value, text_of(deed->resource_id));
     if (text_is(filter->subject, "resourceProvider"))
-        return text_equal_ignoring_case(filter->value, TEXT(LAB_PROVIDER));
+        return text_equal_ignoring_case(filter->value, provider_of(event));
     if (text_is(filter->subject, "correlationId"))
-        return text_equal_ignoring_case(filter->value, text_of(change->correlation_id));
+        return text_equal_ignoring_case(filter->value, text_of(deed->actor.correlation_id));
     return true;
 }
 
-static json_t *localizable(const char *value)
+static json_t *localizable(struct text value)
 {
-    return json_pack("{s:s, s:s}", "value", value, "localizedValue", value);
+    return json_pack("{s:s%, s:s%}", "value", value.start, value.size, "localizedValue",
+                     value.start, value.size);
 }
 
-static json_t *claims_json(const struct change *change)
+static json_t *claims_json(const struct actor *actor)
 {
-    bool is_person = text_contains_byte(text_of(change->caller), '@');
-    json_t *claims = json_pack("{s:s, s:s}", "aud", "https://management.core.windows.net/", "iss",
-                               "https://sts.windows.net/" LAB_TENANT "/");
+    json_t *claims =
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "aud", "https://management.core.windows.net/", "iss",
+                  "https://sts.windows.net/" LAB_TENANT "/", "ver", "1.0", "ipaddr", actor->address,
+                  "http://schemas.microsoft.com/identity/claims/tenantid", LAB_TENANT);
 
-    if (claims && is_person)
-        json_object_set_new(claims, "name", json_string(change->caller));
+    if (claims && actor->object_id[0])
+        json_object_update_new(
+            claims, json_pack("{s:s, s:s, s:s}", "appid", actor->client_id, "appidacr", "1",
+                              "http://schemas.microsoft.com/identity/claims/objectidentifier",
+                              actor->object_id));
     else if (claims)
-        json_object_set_new(claims, "appid", json_string(LAB_CLIENT_ID));
+        json_object_update_new(
+            claims,
+            json_pack("{s:s, s:s, s:s}", "name", actor->caller,
+                      "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn", actor->caller,
+                      "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name", actor->caller));
     return claims;
+}
+
+static json_t *http_request_json(const struct deed *deed)
+{
+    json_t *json =
+        json_pack("{s:s, s:s}", "clientIpAddress", deed->actor.address, "method", deed->method);
+
+    if (json && deed->actor.request_id[0])
+        json_object_set_new(json, "clientRequestId", json_string(deed->actor.request_id));
+    return json;
 }
 
 static json_t *event_json(const struct activity_log *log, const struct event *event)
 {
-    const struct change *change = event->change;
-    const char *end = change->has_failed ? "Failed" : "Succeeded";
-    const char *status = event->is_end ? end : "Started";
+    static const struct {
+        const char *status, *substatus, *code, *level;
+        bool is_end;
+    } words[] = {
+        [EVENT_STARTED] = {"Started", "", "", "Informational", false},
+        [EVENT_ACCEPTED] = {"Accepted", "Accepted", "Accepted", "Informational", true},
+        [EVENT_SUCCEEDED] = {"Succeeded", "OK", "OK", "Informational", true},
+        [EVENT_FAILED] = {"Failed", "Conflict", "Conflict", "Error", true},
+    };
+    const struct deed *deed = &event->deed;
+    struct text group = group_of(event);
+    const char *status = words[event->status].status;
     char at[TIMESTAMP_SIZE], shown_at[TIMESTAMP_SIZE];
+    json_t *json;
 
     timestamp_at(event->at, at);
     timestamp_at(event->at + (int64_t)log->delay_ms, shown_at);
-    return json_pack(
-        "{s:{s:s, s:s}, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:{s:s, s:s, s:s}, s:o, s:s, s:s, s:o, "
-        "s:s, "
-        "s:o, s:s, s:o, s:{s:s}, s:o, s:o, s:s, s:s, s:s, s:s}",
-        "authorization", "action", OPERATION, "scope", change->endpoint->id, "caller",
-        change->caller, "claims", claims_json(change), "correlationId", change->correlation_id,
-        "description", "", "eventDataId", event->id, "eventName",
-        localizable(event->is_end ? "EndRequest" : "BeginRequest"), "category",
-        localizable("Administrative"), "httpRequest", "clientRequestId", change->client_request_id,
-        "clientIpAddress", "192.0.2.10", "method", "POST", "id",
-        json_sprintf("%s/events/%s/ticks/%lld", change->endpoint->id, event->id,
-                     (long long)event->at * 10000),
-        "level", "Informational", "resourceGroupName", LAB_RESOURCE_GROUP, "resourceProviderName",
-        localizable(LAB_PROVIDER), "resourceId", change->endpoint->id, "resourceType",
-        localizable(LAB_PROVIDER "/workspaces/onlineEndpoints"), "operationId",
-        change->correlation_id, "operationName", localizable(OPERATION), "properties", "statusCode",
-        event->is_end ? "OK" : "Accepted", "status", localizable(status), "subStatus",
-        localizable(""), "eventTimestamp", at, "submissionTimestamp", shown_at, "subscriptionId",
-        LAB_SUBSCRIPTION, "tenantId", LAB_TENANT);
+    json = json_pack(
+        "{s:{s:s, s:s}, s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s%, s:o, s:s, s:o, "
+        "s:s, s:o}",
+        "authorization", "action", deed->action, "scope", deed->resource_id, "caller",
+        deed->actor.caller, "claims", claims_json(&deed->actor), "correlationId",
+        deed->actor.correlation_id, "description", "", "eventDataId", event->id, "eventName",
+        words[event->status].is_end ? localizable(TEXT("EndRequest"))
+                                    : localizable(TEXT("BeginRequest")),
+        "category", localizable(TEXT("Administrative")), "httpRequest", http_request_json(deed),
+        "id",
+        json_sprintf("%s/events/%s/ticks/%lld", deed->resource_id, event->id,
+                     621355968000000000LL + (long long)event->at * 10000),
+        "level", words[event->status].level, "resourceGroupName", group.start, group.size,
+        "resourceProviderName", localizable(provider_of(event)), "resourceId", deed->resource_id,
+        "resourceType", localizable(text_of(deed->resource_type)), "operationId",
+        deed->actor.correlation_id, "operationName", localizable(text_of(deed->action)));
+    if (json)
+        json_object_update_new(
+            json,
+            json_pack("{s:{s:s, s:s, s:s}, s:o, s:o, s:s, s:s, s:s, s:s}", "properties",
+                      "statusCode", words[event->status].code, "eventCategory", "Administrative",
+                      "entity", deed->resource_id, "status", localizable(text_of(status)),
+                      "subStatus", localizable(text_of(words[event->status].substatus)),
+                      "eventTimestamp", at, "submissionTimestamp", shown_at, "subscriptionId",
+                      LAB_SUBSCRIPTION, "tenantId", LAB_TENANT));
+    return json;
 }
 
 /* Only the members named in $select; takes `event`. */
@@ -213,33 +273,102 @@ static void activity_error(struct exchange *exchange, const char *text)
               json_pack("{s:s, s:s}", "code", "BadRequest", "message", text));
 }
 
-static void query(struct exchange *exchange, const struct filter *filter, const char *select)
+/* The newest event of a ring that is older than `below`; NULL: there is none. */
+static const struct event *next_of(const struct ring *ring, uint64_t *left, uint64_t below)
 {
-    const struct activity_log *log = exchange->lab->world.log;
-    int64_t now = now_ms();
-    const struct event *event;
-    json_t *value = json_array();
+    for (; *left; --*left) {
+        const struct event *event = ring->events[(*left - 1) % EVENTS_KEPT];
 
-    SLIST_FOREACH (event, &log->events, link) {
-        if (event->at + (int64_t)log->delay_ms <= now && event_passes(event, filter))
-            json_array_append_new(value, event_select(event_json(log, event), select));
+        if (ring->count - *left >= EVENTS_KEPT)
+            return NULL;
+        if (event->number < below)
+            return event;
     }
-    arm_reply(exchange, 200, NULL, 0, json_pack("{s:o}", "value", value));
+    return NULL;
 }
 
-void activity_handle(struct exchange *exchange)
+static char *encoded(const char *text)
 {
-    struct segments segments = segments_of(text_of(exchange->path));
-    char *text = server_parameter(exchange->request->query, "$filter", true);
-    char *select = server_parameter(exchange->request->query, "$select", true);
-    struct filter filter;
+    struct buffer out;
 
-    if (segments.count != 7 || !segment_is(&segments, 4, "eventtypes") ||
-        !segment_is(&segments, 5, "management") || !segment_is(&segments, 6, "values"))
+    buffer_init(&out, 65536);
+    buffer_append_percent_encoded(&out, text_of(text), false);
+    return buffer_take(&out);
+}
+
+static json_t *next_link(struct arm_call *call, const char *filter, const char *select,
+                         uint64_t number)
+{
+    char *filter_text = encoded(filter), *select_text = encoded(select ? select : "");
+    json_t *link = NULL;
+
+    if (filter_text && select_text)
+        link = json_sprintf(
+            "https://%.*s%s?api-version=%s&%%24filter=%s%s%s&%%24skiptoken=before%%3D%llu",
+            TEXT_ARG(server_header(call->exchange->request, "Host")), call->exchange->path,
+            call->version, filter_text, select ? "&%24select=" : "", select_text,
+            (unsigned long long)number);
+    free(filter_text);
+    free(select_text);
+    return link;
+}
+
+/* Newest first, from the event before `below` on. */
+static void query(struct arm_call *call, const struct filter *filter, const char *filter_text,
+                  const char *select, uint64_t below)
+{
+    const struct activity_log *log = call->lab->world.log;
+    uint64_t changes = log->changes.count, lists = log->lists.count;
+    int64_t shown_until = now_ms() - (int64_t)log->delay_ms;
+    json_t *value = json_array(), *page = json_pack("{s:o}", "value", value);
+
+    for (;;) {
+        const struct event *change = next_of(&log->changes, &changes, below);
+        const struct event *list = next_of(&log->lists, &lists, below);
+        const struct event *event =
+            !list || (change && change->number > list->number) ? change : list;
+
+        if (!event)
+            break;
+        if (event->at <= shown_until && event_passes(event, filter)) {
+            if (json_array_size(value) == PAGE_SIZE) {
+                json_object_set_new(page, "nextLink", next_link(call, filter_text, select, below));
+                break;
+            }
+            json_array_append_new(value, event_select(event_json(log, event), select));
+        }
+        below = event->number;
+    }
+    arm_reply(call->exchange, 200, NULL, 0, page);
+}
+
+static bool token_read(const char *token, uint64_t *below)
+{
+    *below = UINT64_MAX;
+    return !token || (strncmp(token, "before=", 7) == 0 &&
+                      text_parse_u64(text_of(token + 7), UINT64_MAX - 1, below));
+}
+
+void arm_activity_handle(struct arm_call *call)
+{
+    const struct segments *segments = &call->segments;
+    struct text parameters = call->exchange->request->query;
+    char *text = server_parameter(parameters, "$filter", true);
+    char *select = server_parameter(parameters, "$select", true);
+    char *token = server_parameter(parameters, "$skiptoken", true);
+    struct exchange *exchange = call->exchange;
+    struct filter filter;
+    uint64_t below;
+
+    if (segments->count != 7 || !segment_is(segments, 4, "eventtypes") ||
+        !segment_is(segments, 5, "management") || !segment_is(segments, 6, "values"))
         arm_error(exchange, 404, "InvalidResourceType",
                   "The lab has only the Activity Log's events.");
     else if (!exchange_method_is(exchange, "GET"))
-        arm_error(exchange, 405, "HttpMethodNotAllowed", "Only GET is supported.");
+        arm_not_allowed(exchange);
+    else if (!arm_may(call, TEXT("/subscriptions/" LAB_SUBSCRIPTION),
+                      "Microsoft.Insights/eventtypes/values/read"))
+        ; /* has answered */
     else if (!text)
         activity_error(exchange, "The $filter query parameter is required.");
     else if (!filter_parse(text_of(text), &filter))
@@ -249,8 +378,11 @@ void activity_handle(struct exchange *exchange)
                        "resourceUri, resourceProvider, correlationId (eq), joined by 'and'.");
     else if (filter.from < now_ms() - KEPT_MS)
         activity_error(exchange, "The start time cannot be more than 90 days in the past.");
+    else if (!token_read(token, &below))
+        activity_error(exchange, "The $skiptoken is invalid.");
     else
-        query(exchange, &filter, select);
+        query(call, &filter, text, select, below);
     free(text);
     free(select);
+    free(token);
 }

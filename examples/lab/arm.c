@@ -2,7 +2,7 @@
 /* The front door of Azure Resource Manager: headers, errors, the bearer token, the api-version, and
  * the way to what lies behind. Checks come in ARM's order: token, api-version, then the names from
  * left to right. */
-#include "examples/lab/lab.h"
+#include "examples/lab/arm.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,45 +10,56 @@
 #include <string.h>
 #include <time.h>
 
+/* "x-ms-ratelimit-remaining-subscription-reads" and the like. */
+struct quota_texts {
+    char names[2][64], values[2][24];
+};
+
+static size_t quota_headers(const struct quota_reading *reading, struct quota_texts *texts,
+                            struct server_header out[2])
+{
+    static const char *const scopes[] = {"", "global-"};
+    const long remaining[] = {reading->remaining, reading->remaining_globally};
+
+    if (!reading->kind)
+        return 0;
+    for (int i = 0; i < 2; i++) {
+        snprintf(texts->names[i], sizeof(texts->names[i]),
+                 "x-ms-ratelimit-remaining-subscription-%s%s", scopes[i], reading->kind);
+        snprintf(texts->values[i], sizeof(texts->values[i]), "%ld", remaining[i]);
+        out[i] = (struct server_header){text_of(texts->names[i]), text_of(texts->values[i])};
+    }
+    return 2;
+}
+
 /* The headers that come with every answer of ARM's front door. */
 void arm_reply(struct exchange *exchange, int status, const struct server_header *headers,
                size_t count, json_t *json)
 {
-    struct text correlation = server_header(exchange->request, "x-ms-correlation-request-id");
     struct text client_id = server_header(exchange->request, "x-ms-client-request-id");
     struct text echo = server_header(exchange->request, "x-ms-return-client-request-id");
-    bool is_read = exchange_method_is(exchange, "GET");
-    char request_id[GUID_SIZE], made[GUID_SIZE], route[128], stamp[32];
+    char request_id[GUID_SIZE], route[192], stamp[32];
     struct server_header all[ARM_HEADERS_MAX];
+    struct quota_texts texts;
     time_t now = time(NULL);
     struct tm parts;
     size_t n = 0;
 
     guid_new(request_id);
-    guid_new(made);
-    if (!correlation.size)
-        correlation = text_of(made);
     gmtime_r(&now, &parts);
     strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &parts);
-    snprintf(route, sizeof(route), "CANADACENTRAL:%s:%.*s", stamp, TEXT_ARG(correlation));
+    snprintf(route, sizeof(route), "CANADACENTRAL:%s:%s", stamp, exchange->correlation_id);
     all[n++] = (struct server_header){TEXT("Cache-Control"), TEXT("no-cache")};
     all[n++] = (struct server_header){TEXT("Pragma"), TEXT("no-cache")};
     all[n++] = (struct server_header){TEXT("Expires"), TEXT("-1")};
     all[n++] = (struct server_header){TEXT("x-ms-request-id"), text_of(request_id)};
-    all[n++] = (struct server_header){TEXT("x-ms-correlation-request-id"), correlation};
+    all[n++] = (struct server_header){TEXT("x-ms-correlation-request-id"),
+                                      text_of(exchange->correlation_id)};
     all[n++] = (struct server_header){TEXT("x-ms-routing-request-id"), text_of(route)};
-    all[n++] = is_read ? (struct server_header){TEXT("x-ms-ratelimit-remaining-subscription-reads"),
-                                                TEXT("249")}
-                       : (struct server_header){
-                             TEXT("x-ms-ratelimit-remaining-subscription-writes"), TEXT("199")};
-    all[n++] =
-        is_read ? (struct server_header){TEXT("x-ms-ratelimit-remaining-subscription-global-reads"),
-                                         TEXT("3749")}
-                : (struct server_header){
-                      TEXT("x-ms-ratelimit-remaining-subscription-global-writes"), TEXT("2999")};
     all[n++] = (struct server_header){TEXT("Strict-Transport-Security"),
                                       TEXT("max-age=31536000; includeSubDomains")};
     all[n++] = (struct server_header){TEXT("X-Content-Type-Options"), TEXT("nosniff")};
+    n += quota_headers(&exchange->quota, &texts, all + n);
     if (client_id.size && text_equal_ignoring_case(echo, TEXT("true")))
         all[n++] = (struct server_header){TEXT("x-ms-client-request-id"), client_id};
     for (size_t i = 0; i < count && n < ARM_HEADERS_MAX; i++)
@@ -107,44 +118,88 @@ static char *api_version(struct exchange *exchange)
     return NULL;
 }
 
-static void route(struct exchange *exchange, const char *version)
+/* Where "Microsoft.Authorization" stands in the path, at any scope; 0: nowhere. */
+static size_t authorization_at(const struct segments *segments)
 {
-    struct segments segments = segments_of(text_of(exchange->path));
-
-    if (!segment_is(&segments, 0, "subscriptions") || segments.count < 2) {
-        arm_error(exchange, 404, "NotFound", "The path is not a resource of the lab.");
-    } else if (!segment_is(&segments, 1, LAB_SUBSCRIPTION)) {
-        arm_error(exchange, 404, "SubscriptionNotFound",
-                  "The subscription '%.*s' could not be found.", TEXT_ARG(segments.part[1]));
-    } else if (exchange->target == TARGET_ACTIVITY) {
-        activity_handle(exchange);
-    } else if (segments.count == 8 && segment_is(&segments, 3, LAB_PROVIDER) &&
-               segment_is(&segments, 4, "locations") &&
-               (segment_is(&segments, 6, "mfeOperationsStatus") ||
-                segment_is(&segments, 6, "mfeOperationResults"))) {
-        arm_operation_handle(exchange, &segments, version);
-    } else if (segments.count >= 9 && segment_is(&segments, 2, "resourceGroups") &&
-               segment_is(&segments, 4, "providers") && segment_is(&segments, 5, LAB_PROVIDER) &&
-               segment_is(&segments, 6, "workspaces") &&
-               segment_is(&segments, 8, "onlineEndpoints")) {
-        arm_endpoints_handle(exchange, &segments, version);
-    } else {
-        arm_error(
-            exchange, 404, "InvalidResourceType",
-            "The resource type could not be found in the namespace of the lab, which has only "
-            "'" LAB_PROVIDER "/workspaces/onlineEndpoints'.");
+    for (size_t i = segments->count < SEGMENTS_MAX ? segments->count : SEGMENTS_MAX; i-- > 1;) {
+        if (segment_is(segments, i, "Microsoft.Authorization") &&
+            segment_is(segments, i - 1, "providers"))
+            return i;
     }
+    return 0;
+}
+
+static void route(struct arm_call *call)
+{
+    const struct segments *segments = &call->segments;
+    size_t at = authorization_at(segments);
+
+    if (!segment_is(segments, 0, "subscriptions") || segments->count < 2)
+        arm_error(call->exchange, 404, "NotFound", "The path is not a resource of the lab.");
+    else if (!segment_is(segments, 1, LAB_SUBSCRIPTION))
+        arm_error(call->exchange, 404, "SubscriptionNotFound",
+                  "The subscription '%.*s' could not be found.", TEXT_ARG(segments->part[1]));
+    else if (at)
+        arm_authorization_handle(call, at);
+    else if (call->exchange->target == TARGET_ACTIVITY)
+        arm_activity_handle(call);
+    else if (segments->count == 8 && segment_is(segments, 2, "providers") &&
+             segment_is(segments, 4, "locations"))
+        arm_operation_handle(call);
+    else if (segments->count >= 7 && segments->count <= SEGMENTS_MAX &&
+             segment_is(segments, 2, "resourceGroups") && segment_is(segments, 4, "providers"))
+        arm_resources_handle(call);
+    else
+        arm_error(call->exchange, 404, "InvalidResourceType",
+                  "The lab has no resource at this path.");
+}
+
+/* False, and the call answered, when the caller has used up its share. */
+static bool quota_allows(struct exchange *exchange)
+{
+    char seconds[24];
+    struct server_header wait = {TEXT("Retry-After"), {0}};
+
+    exchange->quota =
+        quota_take(exchange->lab->quota, exchange->claims.object_id, exchange->request->method);
+    if (!exchange->quota.retry_after)
+        return true;
+    snprintf(seconds, sizeof(seconds), "%ld", exchange->quota.retry_after);
+    wait.value = text_of(seconds);
+    arm_reply(exchange, 429, &wait, 1,
+              json_pack("{s:{s:s, s:o}}", "error", "code", "SubscriptionRequestsThrottled",
+                        "message",
+                        json_sprintf("Number of '%.*s' requests for subscription '" LAB_SUBSCRIPTION
+                                     "' actor '%s' exceeded. Please try again after '%s' seconds.",
+                                     (int)strlen(exchange->quota.kind) - 1, exchange->quota.kind,
+                                     exchange->claims.object_id, seconds)));
+    return false;
+}
+
+static void take_correlation(struct exchange *exchange)
+{
+    struct text given = server_header(exchange->request, "x-ms-correlation-request-id");
+
+    if (given.size && given.size < sizeof(exchange->correlation_id))
+        snprintf(exchange->correlation_id, sizeof(exchange->correlation_id), "%.*s",
+                 TEXT_ARG(given));
+    else
+        guid_new(exchange->correlation_id);
 }
 
 void arm_handle(struct exchange *exchange)
 {
+    struct arm_call call = {.exchange = exchange, .lab = exchange->lab};
     char *version;
 
-    if (!bearer_accept(exchange))
+    take_correlation(exchange);
+    if (!bearer_accept(exchange) || !quota_allows(exchange))
         return;
     version = api_version(exchange);
     if (!version)
         return;
-    route(exchange, version);
+    call.version = version;
+    call.segments = segments_of(text_of(exchange->path));
+    route(&call);
     free(version);
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Azure ML online endpoints as ARM shows them: list, get, listKeys, regenerateKeys, and the
- * operation that a regeneration starts. Every URL that is handed out is built from the request's
- * Host. */
-#include "examples/lab/lab.h"
+/* Azure ML online endpoints as ARM shows them, and their life: list, create, update, delete. Every
+ * URL that is handed out is built from the request's Host. */
+#include "examples/lab/arm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define PAGE_DEFAULT      50
-#define OPERATION_FAILURE "The regeneration of the key failed: the lab was told so."
-#define SEGMENTS_OF_LIST                                                                           \
-    9 /* subscriptions/S/resourceGroups/G/providers/P/workspaces/W/onlineEndpoints */
+#define PAGE_DEFAULT 50
+#define BORN_AT      "2024-01-15T14:02:11.1234567Z"
 
-static char *scoring_uri(const struct lab *lab, const struct endpoint *endpoint)
+static const char *const auth_modes[] = {"Key", "AMLToken", "AADToken"};
+
+static char *scoring_uri(const struct lab *lab, const struct resource *endpoint)
 {
     unsigned port = server_port(lab->servers[LISTENER_SCORING]);
 
@@ -21,220 +21,299 @@ static char *scoring_uri(const struct lab *lab, const struct endpoint *endpoint)
                : format_new("https://127.0.0.1:%u/%s/score", port, endpoint->name);
 }
 
-static json_t *endpoint_json(const struct lab *lab, const struct endpoint *endpoint)
+static const char *state_of(const struct resource *endpoint)
+{
+    if (!endpoint->pending)
+        return "Succeeded";
+    switch (endpoint->pending->kind) {
+    case CHANGE_CREATE:
+        return "Creating";
+    case CHANGE_DELETE:
+        return "Deleting";
+    case CHANGE_UPDATE:
+    case CHANGE_KEY:
+        break;
+    }
+    return "Updating";
+}
+
+bool endpoint_has_keys(const struct resource *resource)
+{
+    struct text mode = json_text_at(resource->settings, "properties.authMode");
+
+    return !mode.start || text_equal_ignoring_case(mode, TEXT("Key"));
+}
+
+json_t *endpoint_json(const struct lab *lab, const struct resource *endpoint)
 {
     char *uri = scoring_uri(lab, endpoint);
     json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:{}, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s, s:s}, "
+        "{s:s, s:s, s:s, s:s, s:{}, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s, s:s, s:s}, "
         "s:{s:s, s:s, s:{s:s, s:s}, s:s?, s:n, s:s, s:{s:i}, s:s}}",
-        "id", endpoint->id, "name", endpoint->name, "type",
-        LAB_PROVIDER "/workspaces/onlineEndpoints", "location", LAB_LOCATION, "tags", "kind",
-        "Managed", "identity", "type", "SystemAssigned", "principalId", LAB_OBJECT_ID, "tenantId",
-        LAB_TENANT, "systemData", "createdAt", "2024-01-15T14:02:11.1234567Z", "createdBy",
-        "ana@example.org", "createdByType", "User", "lastModifiedAt",
-        "2024-01-15T14:02:11.1234567Z", "lastModifiedBy", "ana@example.org", "properties",
-        "authMode", "Key", "description", "A model of the lab", "properties",
-        "azureml.onlineendpointid", endpoint->id, "createdBy", "ana@example.org", "scoringUri", uri,
-        "swaggerUri", "provisioningState", endpoint->pending ? "Updating" : "Succeeded", "traffic",
-        "blue", 100, "publicNetworkAccess", "Enabled");
+        "id", endpoint->id, "name", endpoint->name, "type", endpoint->source->type, "location",
+        LAB_LOCATION, "tags", "kind", "Managed", "identity", "type", "SystemAssigned",
+        "principalId", LAB_OBJECT_ID, "tenantId", LAB_TENANT, "systemData", "createdAt", BORN_AT,
+        "createdBy", "ana@example.org", "createdByType", "User", "lastModifiedAt", BORN_AT,
+        "lastModifiedBy", "ana@example.org", "lastModifiedByType", "User", "properties", "authMode",
+        "Key", "description", "A model of the lab", "properties", "azureml.onlineendpointid",
+        endpoint->id, "createdBy", "ana@example.org", "scoringUri", uri, "swaggerUri",
+        "provisioningState", state_of(endpoint), "traffic", "blue", 100, "publicNetworkAccess",
+        "Enabled");
+    json_t *properties = json_object_get(json, "properties");
+    const char *name;
+    json_t *value;
 
     free(uri);
+    json_object_foreach (endpoint->settings, name, value) {
+        if (strcmp(name, "properties") == 0)
+            json_object_update(properties, value);
+        else
+            json_object_set(json, name, value);
+    }
     return json;
 }
 
-static void list(struct exchange *exchange, const char *version)
+/* `name` NULL: all. */
+static json_t *page_of(struct arm_call *call, const char *name, size_t skip, size_t count)
 {
-    const struct world *world = &exchange->lab->world;
-    struct text query = exchange->request->query, host = server_header(exchange->request, "Host");
-    char *count_text = server_parameter(query, "count", true);
-    char *skip_text = server_parameter(query, "$skip", true);
-    uint64_t count = PAGE_DEFAULT, skip = 0;
+    const struct world *world = &call->lab->world;
+    const struct resource *only = name ? world_find(world, text_of(name)) : NULL;
     json_t *value = json_array(), *page;
 
+    if (only && skip == 0)
+        json_array_append_new(value, endpoint_json(call->lab, only));
+    for (size_t i = skip; !name && i < world->count && i < skip + count; i++)
+        json_array_append_new(value, endpoint_json(call->lab, world->endpoints[i]));
+    page = json_pack("{s:o}", "value", value);
+    if (page && !name && skip + count < world->count)
+        json_object_set_new(
+            page, "nextLink",
+            json_sprintf("https://%.*s%s?api-version=%s&count=%zu&%%24skip=tok%%3D%zu",
+                         TEXT_ARG(server_header(call->exchange->request, "Host")),
+                         call->exchange->path, call->version, count, skip + count));
+    return page;
+}
+
+void arm_endpoints_list(struct arm_call *call)
+{
+    struct text query = call->exchange->request->query;
+    char *count_text = server_parameter(query, "count", true);
+    char *skip_text = server_parameter(query, "$skip", true);
+    char *name = server_parameter(query, "name", true);
+    uint64_t count = PAGE_DEFAULT, skip = 0;
+
     if ((count_text && (!text_parse_u64(text_of(count_text), 1000, &count) || !count)) ||
-        (skip_text && !text_parse_u64(text_of(skip_text), world->count, &skip))) {
-        json_decref(value);
-        arm_error(exchange, 400, "UserError", "The query parameters count or $skip are invalid.");
-    } else {
-        for (size_t i = skip; i < world->count && i < skip + count; i++)
-            json_array_append_new(value, endpoint_json(exchange->lab, &world->endpoints[i]));
-        page = json_pack("{s:o}", "value", value);
-        if (page && skip + count < world->count)
-            json_object_set_new(
-                page, "nextLink",
-                json_sprintf("https://%.*s%s?api-version=%s&count=%llu&%%24skip=%llu",
-                             TEXT_ARG(host), exchange->path, version, (unsigned long long)count,
-                             (unsigned long long)(skip + count)));
-        arm_reply(exchange, 200, NULL, 0, page);
-    }
+        (skip_text && (strncmp(skip_text, "tok=", 4) != 0 ||
+                       !text_parse_u64(text_of(skip_text + 4), call->lab->world.count, &skip))))
+        arm_error(call->exchange, 400, "UserError",
+                  "The query parameters count or $skip are invalid.");
+    else
+        arm_reply(call->exchange, 200, NULL, 0, page_of(call, name, skip, count));
     free(count_text);
     free(skip_text);
+    free(name);
 }
 
-static void list_keys(struct exchange *exchange, const struct endpoint *endpoint)
+/* What of `from` may be set: everything else is read-only, or, as keys, never shown. */
+static json_t *chosen(const json_t *from, const char *const *names)
 {
-    const char(*keys)[256] = exchange->is_stale ? endpoint->before : endpoint->keys;
+    json_t *ret = json_object();
 
-    arm_reply(exchange, 200, NULL, 0,
-              json_pack("{s:s, s:s}", "primaryKey", keys[0], "secondaryKey", keys[1]));
+    for (; *names; names++) {
+        json_t *value = json_object_get(from, *names);
+
+        if (value)
+            json_object_set(ret, *names, value);
+    }
+    return ret;
 }
 
-static void reply_accepted(struct exchange *exchange, const struct change *change,
-                           const char *version)
+static json_t *settings_of(const json_t *body)
 {
-    struct text host = server_header(exchange->request, "Host");
-    char location[512], status[512];
-    struct server_header headers[3];
+    static const char *const members[] = {"location", "tags", "kind", "identity", "sku", NULL};
+    static const char *const properties[] = {
+        "authMode", "description",   "properties",          "compute",
+        "traffic",  "mirrorTraffic", "publicNetworkAccess", NULL};
+    json_t *settings = chosen(body, members);
 
-    snprintf(location, sizeof(location),
-             "https://%.*s/subscriptions/" LAB_SUBSCRIPTION "/providers/" LAB_PROVIDER
-             "/locations/" LAB_LOCATION "/mfeOperationResults/%s?api-version=%s",
-             TEXT_ARG(host), change->id, version);
-    snprintf(status, sizeof(status),
-             "https://%.*s/subscriptions/" LAB_SUBSCRIPTION "/providers/" LAB_PROVIDER
-             "/locations/" LAB_LOCATION "/mfeOperationsStatus/%s?api-version=%s",
-             TEXT_ARG(host), change->id, version);
-    headers[0] = (struct server_header){TEXT("Location"), text_of(location)};
-    headers[1] = (struct server_header){TEXT("Retry-After"), TEXT("1")};
-    headers[2] = (struct server_header){TEXT("Azure-AsyncOperation"), text_of(status)};
-    arm_reply(exchange, 202, headers, 3, NULL);
+    if (settings)
+        json_object_set_new(settings, "properties",
+                            chosen(json_object_get(body, "properties"), properties));
+    return settings;
 }
 
-static enum change_fate fate_of(enum fault_kind kind)
+/* False, and the call answered, when the body is not that of an endpoint. */
+static bool body_is_good(struct arm_call *call, const json_t *body)
 {
-    if (kind == FAULT_OPERATION_FAILED)
-        return CHANGE_FAILS;
-    return kind == FAULT_OPERATION_HANGS ? CHANGE_HANGS : CHANGE_SUCCEEDS;
+    struct text mode = json_text_at(body, "properties.authMode");
+
+    for (size_t i = 0; i < sizeof(auth_modes) / sizeof(auth_modes[0]); i++) {
+        if (json_text_at(body, "location").size &&
+            text_equal_ignoring_case(mode, text_of(auth_modes[i])))
+            return true;
+    }
+    arm_error(call->exchange, 400, "UserError",
+              "The request is invalid: it needs location and properties.authMode, which is Key, "
+              "AMLToken or AADToken.");
+    return false;
 }
 
-static void regenerate(struct exchange *exchange, struct endpoint *endpoint, const char *version)
+static bool is_busy(struct arm_call *call)
 {
-    struct lab *lab = exchange->lab;
-    json_t *body = json_read_object(exchange->request->body, NULL);
-    struct text type = json_text_at(body, "keyType"), value = json_text_at(body, "keyValue");
-    int slot = slot_of(type);
+    if (!call->resource || !call->resource->pending)
+        return false;
+    arm_error(call->exchange, 409, "Conflict",
+              "Another operation is in progress on '%s'. Wait until it has finished.",
+              call->resource->name);
+    return true;
+}
+
+static void set_first_keys(struct arm_call *call, const json_t *body)
+{
+    static const char *const members[] = {"properties.keys.primaryKey",
+                                          "properties.keys.secondaryKey"};
+
+    for (int slot = 0; slot < 2; slot++) {
+        struct text value = json_text_at(body, members[slot]);
+
+        if (value.size)
+            resource_set_key(&call->lab->world, call->resource,
+                             text_of(call->resource->keys[slot].name), value);
+    }
+}
+
+static struct change *begin(struct arm_call *call, enum change_kind kind)
+{
+    struct change plan = {
+        .kind = kind,
+        .resource = call->resource,
+        .deed = arm_deed(call),
+        .fate = arm_fate(call),
+        .due_at = now_ms() + (int64_t)call->lab->options.operation_time_ms,
+    };
+    struct change *change = world_begin(&call->lab->world, &plan);
+
+    if (!change)
+        arm_out_of_memory(call->exchange);
+    return change;
+}
+
+static void put(struct arm_call *call, const json_t *body)
+{
+    struct text name = call->segments.part[9];
+    bool is_new = !call->resource;
+    char *text = text_copy(name);
     struct change *change;
 
-    if (slot < 0) {
-        arm_error(exchange, 400, "UserError",
-                  "The request is invalid: keyType must be 'Primary' or 'Secondary'.");
-    } else if (value.size >= sizeof(change->value)) {
-        arm_error(exchange, 400, "UserError", "The request is invalid: keyValue is too long.");
-    } else if (endpoint->pending) {
-        arm_error(
-            exchange, 409, "Conflict",
-            "Another operation is in progress on the endpoint '%s'. Wait until it has finished.",
-            endpoint->name);
-    } else if (!(change = world_regenerate(&lab->world, endpoint, slot, value,
-                                           now_ms() + (int64_t)lab->options.operation_time_ms))) {
-        arm_error(exchange, 500, "ServiceError", "out of memory");
-    } else {
-        endpoint->pending = change;
-        change->fate = fate_of(exchange_operation_fault(exchange));
-        snprintf(change->caller, sizeof(change->caller), "%s", LAB_OBJECT_ID);
-        snprintf(change->client_request_id, sizeof(change->client_request_id), "%.*s",
-                 TEXT_ARG(server_header(exchange->request, "x-ms-client-request-id")));
-        activity_log_add(lab->world.log, change, false);
-        reply_accepted(exchange, change, version);
+    if (is_new)
+        call->resource = text ? world_add_endpoint(&call->lab->world, text) : NULL;
+    free(text);
+    if (!call->resource) {
+        arm_out_of_memory(call->exchange);
+        return;
     }
+    json_decref(call->resource->settings);
+    call->resource->settings = settings_of(body);
+    if (is_new)
+        set_first_keys(call, body);
+    change = begin(call, is_new ? CHANGE_CREATE : CHANGE_UPDATE);
+    if (change && is_new)
+        arm_accepted(call, change, STYLE_STATUS, 201, endpoint_json(call->lab, call->resource));
+    else if (change)
+        arm_reply(call->exchange, 200, NULL, 0, endpoint_json(call->lab, call->resource));
+}
+
+void arm_endpoint_put(struct arm_call *call)
+{
+    json_t *body = json_read_object(call->exchange->request->body, NULL);
+
+    if (!endpoint_name_is_valid(call->segments.part[9]))
+        arm_error(call->exchange, 400, "UserError",
+                  "The request is invalid: a name has 3 to 32 letters, digits and dashes and "
+                  "begins with a letter.");
+    else if (body_is_good(call, body) && !is_busy(call))
+        put(call, body);
     json_decref(body);
 }
 
-static void not_allowed(struct exchange *exchange)
+/* Tags and identity only, as PartialMinimalTrackedResourceWithIdentity has it. */
+void arm_endpoint_patch(struct arm_call *call)
 {
-    arm_error(exchange, 405, "HttpMethodNotAllowed",
-              "The requested resource does not support http method '%.*s'.",
-              TEXT_ARG(exchange->request->method));
+    static const char *const members[] = {"tags", "identity", NULL};
+    json_t *body = json_read_object(call->exchange->request->body, NULL);
+    json_t *settings = chosen(body, members);
+    struct resource *resource = call->resource;
+    struct change *change;
+
+    if (!body) {
+        arm_error(call->exchange, 400, "UserError", "The request is invalid: it is no object.");
+    } else if (!is_busy(call)) {
+        if (!resource->settings)
+            resource->settings = json_object();
+        json_object_update(resource->settings, settings);
+        change = begin(call, CHANGE_UPDATE);
+        if (change)
+            arm_accepted(call, change, STYLE_LOCATION, 202, NULL);
+    }
+    json_decref(settings);
+    json_decref(body);
 }
 
-/* .../locations/{region}/mfeOperationsStatus/{id} and mfeOperationResults/{id} */
-void arm_operation_handle(struct exchange *exchange, const struct segments *segments,
-                          const char *version)
+void arm_endpoint_delete(struct arm_call *call)
 {
-    const struct change *change = world_change(&exchange->lab->world, segments->part[7]);
-    const struct server_header wait = {TEXT("Retry-After"), TEXT("1")};
-    char start[TIMESTAMP_SIZE], end[TIMESTAMP_SIZE];
-    const char *word = "InProgress";
-    bool is_over;
-    json_t *json;
+    struct change *change;
 
-    if (!exchange_method_is(exchange, "GET")) {
-        not_allowed(exchange);
-    } else if (!change) {
-        arm_error(exchange, 404, "OperationNotFound", "The operation '%.*s' was not found.",
-                  TEXT_ARG(segments->part[7]));
-    } else if (segment_is(segments, 6, "mfeOperationResults")) {
-        if (change->is_applied)
-            arm_reply(exchange, 200, NULL, 0, NULL);
-        else if (change->has_failed)
-            arm_error(exchange, 500, "InternalServerError", OPERATION_FAILURE);
-        else
-            reply_accepted(exchange, change, version);
-    } else {
-        timestamp_at(change->started_at, start);
-        timestamp_at(change->due_at, end);
-        is_over = change->is_applied || change->has_failed;
-        if (is_over)
-            word = change->has_failed ? "Failed" : "Succeeded";
-        json = json_pack("{s:s, s:s, s:s, s:f}", "name", change->id, "status", word, "startTime",
-                         start, "percentComplete", is_over ? 100.0 : 50.0);
-        if (json && is_over)
-            json_object_set_new(json, "endTime", json_string(end));
-        if (json && change->has_failed)
-            json_object_set_new(json, "error",
-                                json_pack("{s:s, s:s}", "code", "InternalServerError", "message",
-                                          OPERATION_FAILURE));
-        arm_reply(exchange, 200, &wait, is_over ? 0 : 1, json);
+    if (!call->resource) {
+        arm_reply(call->exchange, 204, NULL, 0, NULL);
+    } else if (!is_busy(call)) {
+        change = begin(call, CHANGE_DELETE);
+        if (change)
+            arm_accepted(call, change, STYLE_LOCATION, 202, NULL);
     }
 }
 
-void arm_endpoints_handle(struct exchange *exchange, const struct segments *segments,
-                          const char *version)
+void arm_endpoint_token(struct arm_call *call)
 {
-    struct endpoint *endpoint;
-    struct text group = segments->part[3], workspace = segments->part[7], name = segments->part[9];
-    bool is_get = exchange_method_is(exchange, "GET"),
-         is_post = exchange_method_is(exchange, "POST");
+    int64_t now = now_ms() / 1000;
+    char token[65];
 
-    if (!text_equal_ignoring_case(group, TEXT(LAB_RESOURCE_GROUP))) {
-        arm_error(exchange, 404, "ResourceGroupNotFound",
-                  "Resource group '%.*s' could not be found.", TEXT_ARG(group));
+    if (endpoint_has_keys(call->resource)) {
+        arm_error(call->exchange, 400, "UserError",
+                  "Token authentication is not enabled for the endpoint '%s'.",
+                  call->resource->name);
         return;
     }
-    if (!text_equal_ignoring_case(workspace, TEXT(LAB_WORKSPACE))) {
-        arm_error(
-            exchange, 404, "ParentResourceNotFound",
-            "Failed to perform '%s' on resource(s) of type 'workspaces/onlineEndpoints', because "
-            "the parent resource '" LAB_PROVIDER "/workspaces/%.*s' could not be found.",
-            is_get ? "read" : "action", TEXT_ARG(workspace));
-        return;
-    }
-    if (segments->count == SEGMENTS_OF_LIST) {
-        if (is_get)
-            list(exchange, version);
-        else
-            not_allowed(exchange);
-        return;
-    }
-    endpoint = world_find(&exchange->lab->world, name);
-    if (!endpoint)
-        arm_error(exchange, 404, "ResourceNotFound",
-                  "The Resource '" LAB_PROVIDER
-                  "/workspaces/%.*s/onlineEndpoints/%.*s' under resource "
-                  "group '%.*s' was not found. For more details please go to "
-                  "https://aka.ms/ARMResourceNotFoundFix",
-                  TEXT_ARG(workspace), TEXT_ARG(name), TEXT_ARG(group));
-    else if (segments->count == SEGMENTS_OF_LIST + 1 && is_get)
-        arm_reply(exchange, 200, NULL, 0, endpoint_json(exchange->lab, endpoint));
-    else if (segments->count == SEGMENTS_OF_LIST + 2 && segment_is(segments, 10, "listKeys") &&
-             is_post)
-        list_keys(exchange, endpoint);
-    else if (segments->count == SEGMENTS_OF_LIST + 2 &&
-             segment_is(segments, 10, "regenerateKeys") && is_post)
-        regenerate(exchange, endpoint, version);
-    else if (segments->count > SEGMENTS_OF_LIST + 1 && is_post)
-        arm_error(exchange, 404, "InvalidResourceType",
-                  "The action could not be found in the lab.");
+    random_alphanumeric(token, sizeof(token));
+    arm_reply(call->exchange, 200, NULL, 0,
+              json_pack("{s:s, s:s, s:I, s:I}", "accessToken", token, "tokenType", "Bearer",
+                        "expiryTimeUtc", (json_int_t)(now + 3600), "refreshAfterTimeUtc",
+                        (json_int_t)(now + 1800)));
+}
+
+static json_t *deployment_json(const struct resource *endpoint)
+{
+    return json_pack("{s:o, s:s, s:s, s:s, s:{}, s:{s:s, s:s, s:s, s:s, s:b, s:{s:s}}}", "id",
+                     json_sprintf("%s/deployments/blue", endpoint->id), "name", "blue", "type",
+                     LAB_PROVIDER "/workspaces/onlineEndpoints/deployments", "location",
+                     LAB_LOCATION, "tags", "properties", "endpointComputeType", "Managed",
+                     "provisioningState", "Succeeded", "instanceType", "Standard_DS3_v2", "model",
+                     "azureml://registries/nachet/models/swin/versions/1", "appInsightsEnabled", 0,
+                     "scaleSettings", "scaleType", "Default");
+}
+
+void arm_deployments_list(struct arm_call *call)
+{
+    arm_reply(call->exchange, 200, NULL, 0,
+              json_pack("{s:[o]}", "value", deployment_json(call->resource)));
+}
+
+void arm_deployment_get(struct arm_call *call)
+{
+    struct text name = call->segments.part[11];
+
+    if (text_equal_ignoring_case(name, TEXT("blue")))
+        arm_reply(call->exchange, 200, NULL, 0, deployment_json(call->resource));
     else
-        not_allowed(exchange);
+        arm_error(call->exchange, 404, "UserError", "The deployment '%.*s' was not found.",
+                  TEXT_ARG(name));
 }

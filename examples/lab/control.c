@@ -3,7 +3,6 @@
  * see what was asked. Its own calls are not recorded and meet no faults. */
 #include "examples/lab/lab.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define ALERTS_KEPT 1000
@@ -23,61 +22,44 @@ static void refuse(struct server_call *call, int status, const char *text)
     reply(call, status, json_pack("{s:s}", "error", text));
 }
 
-static void keys(struct lab *lab, struct server_call *call)
-{
-    json_t *all = json_object();
-
-    for (size_t i = 0; i < lab->world.count; i++) {
-        const struct endpoint *endpoint = &lab->world.endpoints[i];
-
-        json_object_set_new(all, endpoint->id,
-                            json_pack("{s:s, s:s}", slot_names[0], endpoint->keys[0], slot_names[1],
-                                      endpoint->keys[1]));
-    }
-    reply(call, 200, all);
-}
-
-static struct endpoint *endpoint_of(struct lab *lab, struct text name)
-{
-    struct segments segments;
-
-    if (!text_starts_with(name, TEXT("/")))
-        return world_find(&lab->world, name);
-    segments = segments_of(name);
-    return segments.count == 10 ? world_find(&lab->world, segments.part[9]) : NULL;
-}
-
 static void regenerate(struct lab *lab, struct server_call *call, const json_t *body)
 {
-    struct text name = json_text_at(body, "endpoint"), caller = json_text_at(body, "caller");
-    struct endpoint *endpoint = endpoint_of(lab, name);
-    struct text word = json_text_at(body, "slot");
-    int slot = word.start ? slot_of(word) : 0;
-    struct change *change;
-    char at[TIMESTAMP_SIZE];
+    struct failure why = {0};
+    int status = 500;
+    json_t *json = arm_regenerate_order(lab, body, &status, &why);
 
-    if (!endpoint) {
-        refuse(call, 404, "no such endpoint");
-        return;
-    }
-    if (slot < 0) {
-        refuse(call, 400, "\"slot\" is primary or secondary");
-        return;
-    }
-    change = world_regenerate(&lab->world, endpoint, slot, TEXT(""), now_ms());
-    if (!change) {
-        refuse(call, 500, "out of memory");
-        return;
-    }
-    snprintf(change->caller, sizeof(change->caller), "%.*s",
-             TEXT_ARG(caller.size ? caller : TEXT("somebody@example.org")));
-    guid_new(change->client_request_id);
-    activity_log_add(lab->world.log, change, false);
-    world_settle(&lab->world, now_ms());
-    timestamp_at(change->due_at, at);
-    reply(call, 200,
-          json_pack("{s:s, s:s, s:s, s:s}", "endpoint", endpoint->name, "slot", slot_names[slot],
-                    "caller", change->caller, "at", at));
+    if (json)
+        reply(call, status, json);
+    else
+        refuse(call, status, why.text);
+}
+
+/* Orders whose answer is a picture of what holds from now on. */
+static void order(struct lab *lab, struct server_call *call, const json_t *body,
+                  json_t *(*obey)(struct lab *, const json_t *, struct failure *))
+{
+    struct failure why = {0};
+    json_t *json = obey(lab, body, &why);
+
+    if (json)
+        reply(call, 200, json);
+    else
+        refuse(call, 400, why.text);
+}
+
+static void roles(struct lab *lab, struct server_call *call, const json_t *body)
+{
+    order(lab, call, body, arm_roles_order);
+}
+
+static void quota(struct lab *lab, struct server_call *call, const json_t *body)
+{
+    order(lab, call, body, arm_quota_order);
+}
+
+static void modes(struct lab *lab, struct server_call *call, const json_t *body)
+{
+    order(lab, call, body, arm_modes_order);
 }
 
 static void fault(struct lab *lab, struct server_call *call, const json_t *body)
@@ -147,9 +129,15 @@ void control_handle(struct lab *lab, struct server_call *call, const struct serv
 
     world_settle(&lab->world, now_ms());
     if (text_is(path, "/keys") && text_is(method, "GET")) {
-        keys(lab, call);
+        reply(call, 200, arm_keys(lab));
     } else if (text_is(path, "/regenerate") && text_is(method, "POST")) {
         with_body(lab, call, request->body, regenerate);
+    } else if (text_is(path, "/roles") && text_is(method, "POST")) {
+        with_body(lab, call, request->body, roles);
+    } else if (text_is(path, "/quota") && text_is(method, "POST")) {
+        with_body(lab, call, request->body, quota);
+    } else if (text_is(path, "/modes") && text_is(method, "POST")) {
+        with_body(lab, call, request->body, modes);
     } else if (text_is(path, "/fault") && text_is(method, "POST")) {
         with_body(lab, call, request->body, fault);
     } else if (text_is(path, "/fault") && text_is(method, "DELETE")) {
@@ -167,7 +155,8 @@ void control_handle(struct lab *lab, struct server_call *call, const struct serv
         reply(call, 200, json_pack("{s:O}", "alerts", lab->alerts));
     } else {
         refuse(call, 404,
-               "the calls are GET /keys, POST /regenerate, POST /fault, DELETE /fault, "
-               "POST /federated-token, GET /requests?since=N, POST /alerts and GET /alerts");
+               "the calls are GET /keys, POST /regenerate, POST /roles, POST /quota, POST /modes, "
+               "POST /fault, DELETE /fault, POST /federated-token, GET /requests?since=N, POST "
+               "/alerts and GET /alerts");
     }
 }

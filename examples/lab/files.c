@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files by which everybody finds the lab: a working configuration, lab.json, and what both
  * point at. All are for their owner only. */
-#include "examples/lab/lab.h"
+#include "examples/lab/sources.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -209,7 +209,7 @@ static void append_scalar(struct buffer *out, const char *prefix, const char *di
 }
 
 static void append_binding(struct buffer *out, const struct lab *lab,
-                           const struct endpoint *endpoint)
+                           const struct resource *endpoint)
 {
     bool is_only = strcmp(endpoint->name, LAB_ENDPOINT) == 0;
 
@@ -247,7 +247,7 @@ static void append_configuration(struct buffer *out, const struct lab *lab)
     append_scalar(out, "", directory, "client-secret");
     buffer_printf(out, " } }\nbindings:\n");
     for (size_t i = 0; i < lab->world.count; i++)
-        append_binding(out, lab, &lab->world.endpoints[i]);
+        append_binding(out, lab, lab->world.endpoints[i]);
     buffer_printf(out, "state: ");
     append_scalar(out, "sqlite:", directory, "state.db");
     buffer_printf(out, "\napi: { listen: [ ");
@@ -261,6 +261,16 @@ static json_t *url(const struct lab *lab, enum listener listener, const char *sc
 {
     return json_sprintf("%s://127.0.0.1:%u%s", scheme,
                         (unsigned)server_port(lab->servers[listener]), path);
+}
+
+/* {"<ARM resource type>": "<id of the one such resource>", ...} */
+static json_t *resources_json(const struct lab *lab)
+{
+    json_t *json = json_pack("{s:s}", lab->world.first->source->type, lab->world.first->id);
+
+    for (struct resource **other = lab->world.others; json && *other; other++)
+        json_object_set_new(json, (*other)->source->type, json_string((*other)->id));
+    return json;
 }
 
 static json_t *lab_json(const struct lab *lab)
@@ -277,8 +287,10 @@ static json_t *lab_json(const struct lab *lab)
         "endpoint", lab->world.first->name, "vault_token", lab->vault_token, "approle_role_id",
         lab->vault.role_id, "approle_secret_id", lab->secret_id);
 
-    if (json)
+    if (json) {
         identity_facts(lab, json);
+        json_object_set_new(json, "resources", resources_json(lab));
+    }
     return json;
 }
 

@@ -41,9 +41,8 @@
     "/subscriptions/" LAB_SUBSCRIPTION "/resourceGroups/" LAB_RESOURCE_GROUP                       \
     "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/keydrift"
 
-#define KEY_SIZE      33 /* 32 letters and digits, and NUL */
 #define LAB_MAX_BODY  ((size_t)8 << 20)
-#define SLOTS         2
+#define SLOTS_MAX     4 /* keys a regeneration can name */
 #define REQUESTS_KEPT 20000
 
 struct lab;
@@ -92,56 +91,107 @@ must_use const char **json_names(const json_t *object);
 /* Compact; real numbers as short as they can be without loss. NULL when out of memory. */
 must_use char *json_dump_short(const json_t *json);
 
-/* ---- the world (world.c): endpoints, their keys, changes under way --------------------------- */
+/* ---- the world (world.c): resources, their keys, changes under way --------------------------- */
 
-struct endpoint {
-    char *name, *id; /* `id`: the ARM resource id */
-    char keys[SLOTS][256];
-    char before[SLOTS][256];      /* both keys, just before the last regeneration */
-    const struct change *pending; /* ARM's: one at a time */
-    char *copy_path, *copy_field;
+struct source; /* one row of the table of key sources: sources.h */
+
+struct key {
+    char *name;           /* "primary", "functionKeys/default" */
+    char *value, *before; /* `before`: just before the resource's last regeneration */
+    unsigned generation;
+    int64_t changed_at; /* 0: as it was born */
 };
 
+/* Whatever holds keys: an online endpoint, or the one resource of another row of the table. */
+struct resource {
+    const struct source *source;
+    char *name, *id; /* `id`: the ARM resource id */
+    struct key *keys;
+    size_t key_count;
+    const struct change *pending; /* ARM's: one at a time */
+    char *copy_path, *copy_field; /* where the lab's Vault has a copy; NULL: nowhere */
+    json_t *settings;             /* what PUT and PATCH made of it; NULL: as it was born */
+    bool is_gone;                 /* deleted; kept, as events and operations point to it */
+};
+
+/* Who did something, as the Activity Log tells it. */
+struct actor {
+    char caller[256];                  /* a user's name, or the object id of a program */
+    char object_id[64], client_id[64]; /* empty for a person */
+    char address[46];
+    char request_id[128], correlation_id[128]; /* `request_id` empty: the client sent none */
+};
+
+/* What the Activity Log tells of. */
+struct deed {
+    const char *resource_id, *resource_type; /* live as long as the lab */
+    char action[160];                        /* ".../onlineEndpoints/regenerateKeys/action" */
+    char method[8];
+    struct actor actor;
+};
+
+enum change_kind { CHANGE_KEY, CHANGE_CREATE, CHANGE_UPDATE, CHANGE_DELETE };
 /* What becomes of a change when its time has come. */
 enum change_fate { CHANGE_SUCCEEDS, CHANGE_FAILS, CHANGE_HANGS };
 
-/* One regeneration: under way until `due_at`, then applied or failed, and kept for whoever polls
- * it. */
+/* Under way until `due_at`, then over, and kept for whoever polls it. */
 struct change {
     SLIST_ENTRY(change) link;
-    char id[GUID_SIZE], correlation_id[GUID_SIZE], client_request_id[GUID_SIZE];
-    char caller[256];
-    struct endpoint *endpoint;
-    int slot;
-    char value[256];
-    int64_t started_at, due_at;
+    TAILQ_ENTRY(change) due_link;
+    char id[GUID_SIZE];
+    enum change_kind kind;
     enum change_fate fate;
-    bool is_applied, has_failed;
+    struct deed deed;
+    struct resource *resource;
+    bool slots[SLOTS_MAX]; /* of a CHANGE_KEY: which keys */
+    char value[256];       /* empty: a fresh one */
+    int64_t started_at, due_at;
+    bool is_over;
 };
 
 struct world {
-    struct endpoint *endpoints; /* sorted by name */
-    size_t count;
-    struct endpoint *first; /* the one that lab.json names */
+    struct resource **endpoints; /* the online endpoints, sorted by name */
+    size_t count, capacity;
+    struct resource *first;   /* the one that lab.json names */
+    struct resource **others; /* one of each other row of the table, NULL at the end */
+    struct resource **gone;   /* deleted ones */
+    size_t gone_count;
     SLIST_HEAD(, change) changes;
-    bool is_seeded;
-    uint64_t seed, drawn;
+    TAILQ_HEAD(, change) due;
+    uint8_t seed[32];
     struct activity_log *log;
 };
-
-extern const char *const slot_names[SLOTS]; /* "primary", "secondary" */
-int slot_of(struct text name);              /* ignoring case; -1 for another word */
 
 /* Takes names that are valid and differ; `seed` NULL: keys nobody knows before. False when out of
  * memory. */
 must_use bool world_init(struct world *world, char *const *names, size_t count,
                          const uint64_t *seed);
 void world_clear(struct world *world);
-struct endpoint *world_find(const struct world *world, struct text name);
-/* Starts replacing one key, by `value` or, when that is empty, by a fresh one; it takes effect in
- * the first world_settle() at or after `due_at`. NULL when out of memory. */
-struct change *world_regenerate(struct world *world, struct endpoint *endpoint, int slot,
-                                struct text value, int64_t due_at);
+/* An online endpoint; NULL: there is none of that name. */
+struct resource *world_find(const struct world *world, struct text name);
+/* A resource by its id in any case, or an online endpoint by its name, and the index of its key of
+ * that name (start NULL: its first). `slot` is -1 when the resource has no such key. */
+struct resource *world_find_key(const struct world *world, struct text id, struct text name,
+                                int *slot);
+/* A new online endpoint, or NULL when out of memory. */
+struct resource *world_add_endpoint(struct world *world, const char *name);
+void world_remove_endpoint(struct world *world, struct resource *resource);
+
+/* The index of a key by its name, ignoring case; -1: there is none. */
+int resource_slot(const struct resource *resource, struct text name);
+/* As it is, or as it was before the last regeneration. */
+const char *resource_key(const struct resource *resource, int slot, bool is_stale);
+/* Sets one key, or makes a new one; an empty `value` is a fresh one. False when out of memory. */
+bool resource_set_key(struct world *world, struct resource *resource, struct text name,
+                      struct text value);
+/* What a regeneration does not set was before it what it is now. */
+void resource_forget_before(struct resource *resource);
+void resource_remove_key(struct resource *resource, int slot);
+
+/* Starts a change whose kind and resource are set in `plan`; it takes effect in the first
+ * world_settle() at or after `plan->due_at`, and the log is told of its start and its end. NULL
+ * when out of memory. */
+struct change *world_begin(struct world *world, const struct change *plan);
 const struct change *world_change(const struct world *world, struct text id);
 void world_settle(struct world *world, int64_t now);
 /* What hangs may go on. */
@@ -155,8 +205,8 @@ struct pki {
     char *server_pem, *server_key_pem;
     char server_thumbprint[41]; /* SHA-1, as hex digits */
     char *client_pem; /* key and self-signed certificate, known to Entra by its thumbprint */
-    struct buffer client_p12;                           /* the same as PKCS#12 */
-    char *named_client_pem;                             /* known only by its subject and issuer */
+    struct buffer client_p12; /* the same as PKCS#12 */
+    char *named_client_pem;   /* known only by its subject and issuer */
     X509 *ca, *client, *named_client;
     EVP_PKEY *signer;     /* signs the access tokens */
     EVP_PKEY *federation; /* signs the tokens of workloads */
@@ -271,13 +321,13 @@ struct fault {
     int status;
     int64_t retry_after; /* seconds; -1: no header */
     uint64_t delay_ms;
-    int64_t skew_s;     /* what the server's clock is ahead */
-    int64_t armed_at;   /* seconds */
-    int aadsts;         /* Entra's number; 0: the usual one */
-    char code[64];      /* ARM's, the Activity Log's, the metadata service's; empty: the usual one */
+    int64_t skew_s;   /* what the server's clock is ahead */
+    int64_t armed_at; /* seconds */
+    int aadsts;       /* Entra's number; 0: the usual one */
+    char code[64];    /* ARM's, the Activity Log's, the metadata service's; empty: the usual one */
     char location[256]; /* of a redirect; empty: another listener of ours */
     bool is_after;      /* act first, then misbehave: the answer is lost, the deed is done */
-    uint64_t left; /* 0: until removed */
+    uint64_t left;      /* 0: until removed */
     char *path, *method;
 };
 SLIST_HEAD(faults, fault);
@@ -324,6 +374,13 @@ uint64_t requests_add(struct requests *requests, enum target target, struct text
                       struct text path);
 must_use json_t *requests_since(struct requests *requests, uint64_t since);
 
+/* What ARM's quota says after a request. */
+struct quota_reading {
+    const char *kind; /* "reads", "writes", "deletes" */
+    long remaining, remaining_globally;
+    long retry_after; /* seconds; 0: go on */
+};
+
 struct exchange {
     LIST_ENTRY(exchange) link;
     struct lab *lab;
@@ -331,8 +388,10 @@ struct exchange {
     const struct server_request *request;
     enum target target;
     uint64_t number;
-    char *path; /* percent-decoded */
+    char *path;                 /* percent-decoded */
     struct token_claims claims; /* of ARM's callers, once bearer_accept() has taken them */
+    char correlation_id[128];   /* ARM's: the caller's own, or made */
+    struct quota_reading quota; /* ARM's; `kind` NULL: not counted */
     struct fault fault;
     bool is_stale;
     void (*handle)(struct exchange *exchange);
@@ -399,19 +458,30 @@ void arm_error(struct exchange *exchange, int status, const char *code, const ch
 void arm_reply(struct exchange *exchange, int status, const struct server_header *headers,
                size_t count, json_t *json);
 #define ARM_HEADERS_MAX 16
-/* What lies behind ARM's front door (arm_endpoints.c). */
-void arm_endpoints_handle(struct exchange *exchange, const struct segments *segments,
-                          const char *version);
-void arm_operation_handle(struct exchange *exchange, const struct segments *segments,
-                          const char *version);
+/* ARM's part of the control listener; `json` is the answer, or NULL with `why` (arm_orders.c). */
+json_t *arm_roles_order(struct lab *lab, const json_t *order, struct failure *why);
+json_t *arm_quota_order(struct lab *lab, const json_t *order, struct failure *why);
+json_t *arm_modes_order(struct lab *lab, const json_t *order, struct failure *why);
+json_t *arm_regenerate_order(struct lab *lab, const json_t *order, int *status,
+                             struct failure *why);
+/* {"<resource id>": {"<key>": "...", ...}, ...} */
+json_t *arm_keys(const struct lab *lab);
 
 /* Activity Log (activity.c). */
 struct activity_log;
+enum event_status { EVENT_STARTED, EVENT_ACCEPTED, EVENT_SUCCEEDED, EVENT_FAILED };
 must_use struct activity_log *activity_log_new(uint64_t delay_ms);
 void activity_log_free(struct activity_log *log);
-/* Two events a change: started, and succeeded. */
-void activity_log_add(struct activity_log *log, const struct change *change, bool is_end);
-void activity_handle(struct exchange *exchange);
+void activity_log_add(struct activity_log *log, const struct deed *deed, enum event_status status,
+                      int64_t at);
+
+/* Who may do what at ARM (arm_rights.c), and how often (arm_quota.c). */
+struct rights;
+must_use struct rights *rights_new(void);
+void rights_free(struct rights *rights);
+struct quota;
+must_use struct quota *quota_new(void);
+void quota_free(struct quota *quota);
 
 /* ---- the whole (main.c, options.c, files.c) -------------------------------------------------- */
 
@@ -443,6 +513,12 @@ struct lab {
     struct faults faults;
     struct requests requests;
     FILE *recording; /* NULL: nobody listens */
+    struct rights *rights;
+    struct quota *quota;
+    struct arm_modes {
+        int style;          /* enum style for every regeneration; -1: as the table says */
+        bool ignores_equal; /* a keyValue that is the key already counts as none */
+    } modes;
     json_t *alerts; /* what POST /alerts of the control listener was given; the last few */
     LIST_HEAD(, exchange) exchanges;
     struct server *servers[LISTENERS];

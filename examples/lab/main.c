@@ -51,9 +51,9 @@ static bool listen_all(struct lab *lab, struct failure *why)
 }
 
 /* The first endpoint's secret has neighbours of every JSON type: whoever writes must keep them. */
-static json_t *copy_json(const struct endpoint *endpoint, bool is_first)
+static json_t *copy_json(const struct resource *endpoint, bool is_first)
 {
-    json_t *json = json_pack("{s:s}", endpoint->copy_field, endpoint->keys[0]);
+    json_t *json = json_pack("{s:s}", endpoint->copy_field, endpoint->keys[0].value);
 
     if (json && is_first)
         json_object_update_new(
@@ -73,7 +73,7 @@ static bool seed_vault(struct lab *lab)
         !vault_secret_id_new(&lab->vault, lab->secret_id))
         return false;
     for (size_t i = 0; i < lab->world.count; i++) {
-        const struct endpoint *endpoint = &lab->world.endpoints[i];
+        const struct resource *endpoint = lab->world.endpoints[i];
 
         if (!kv_seed(&lab->vault, endpoint->copy_path,
                      copy_json(endpoint, endpoint == lab->world.first)))
@@ -105,8 +105,11 @@ static bool lab_start(struct lab *lab, struct failure *why)
     random_alphanumeric(lab->p12_password, sizeof(lab->p12_password));
     random_alphanumeric(lab->identity_header, sizeof(lab->identity_header));
     lab->world.log = activity_log_new(lab->options.activity_delay_ms);
+    lab->rights = rights_new();
+    lab->quota = quota_new();
+    lab->modes.style = -1;
     lab->alerts = json_array();
-    if (!lab->world.log || !lab->alerts || !requests_init(&lab->requests) || !seed_vault(lab))
+    if (!lab->world.log || !lab->rights || !lab->quota || !lab->alerts || !requests_init(&lab->requests) || !seed_vault(lab))
         return failure_out_of_memory(why);
     return recording_open(lab, why) && pki_init(&lab->pki, lab->p12_password, why) &&
            listen_all(lab, why) && files_write(lab, why);
@@ -136,6 +139,8 @@ static void lab_clear(struct lab *lab)
 {
     arc_clear(lab);
     world_clear(&lab->world);
+    rights_free(lab->rights);
+    quota_free(lab->quota);
     vault_clear(&lab->vault);
     faults_clear(&lab->faults);
     requests_clear(&lab->requests);

@@ -10,21 +10,19 @@
 
 #define PAYLOAD_MAX 1572864 /* 1.5 MB */
 
-static int slot_with_key(const struct endpoint *endpoint, bool is_stale, struct text key)
+static int slot_with_key(const struct resource *endpoint, bool is_stale, struct text key)
 {
-    const char(*keys)[256] = is_stale ? endpoint->before : endpoint->keys;
+    for (int slot = 0; slot < (int)endpoint->key_count; slot++) {
+        struct text own = text_of(resource_key(endpoint, slot, is_stale));
 
-    for (int slot = 0; slot < SLOTS; slot++) {
-        size_t size = strlen(keys[slot]);
-
-        if (size == key.size && CRYPTO_memcmp(keys[slot], key.start, size) == 0)
+        if (own.size == key.size && CRYPTO_memcmp(own.start, key.start, key.size) == 0)
             return slot;
     }
     return -1;
 }
 
 /* "/score" is the first endpoint's, "/NAME/score" any one's. */
-static const struct endpoint *endpoint_of(const struct exchange *exchange)
+static const struct resource *endpoint_of(const struct exchange *exchange)
 {
     const struct world *world = &exchange->lab->world;
     struct segments segments = segments_of(text_of(exchange->path));
@@ -36,7 +34,7 @@ static const struct endpoint *endpoint_of(const struct exchange *exchange)
     return NULL;
 }
 
-static void score(struct exchange *exchange, const struct endpoint *endpoint)
+static void score(struct exchange *exchange, const struct resource *endpoint)
 {
     const struct server_header headers[] = {
         {TEXT("Content-Type"), TEXT("application/json")},
@@ -57,7 +55,7 @@ void scoring_handle(struct exchange *exchange)
     struct text header = server_header(exchange->request, "Authorization");
     struct text deployment = server_header(exchange->request, "azureml-model-deployment");
     const struct text scheme = TEXT("Bearer ");
-    const struct endpoint *endpoint = endpoint_of(exchange);
+    const struct resource *endpoint = endpoint_of(exchange);
     int slot;
 
     if (!endpoint) {
@@ -70,7 +68,7 @@ void scoring_handle(struct exchange *exchange)
     }
     slot = slot_with_key(endpoint, exchange->is_stale,
                          text_trim(text_part(header, scheme.size, header.size)));
-    exchange_caller(exchange, text_of(slot < 0 ? "unknown key" : slot_names[slot]));
+    exchange_caller(exchange, text_of(slot < 0 ? "unknown key" : endpoint->keys[slot].name));
     if (slot < 0)
         exchange_reply_text(exchange, 401, "key_auth_access_denied");
     else if (!exchange_method_is(exchange, "POST"))

@@ -160,7 +160,7 @@ class Arm(lab_support.LabCase):
                 (lab.arm("GET", good.replace(lab.facts["resource_group"], "no-rg")), 404, "ResourceGroupNotFound"),
                 (lab.arm("GET", good.replace(lab.facts["workspace"], "no-ws")), 404, "ParentResourceNotFound"),
                 (lab.endpoint("GET", name="no-such"), 404, "ResourceNotFound"),
-                (lab.endpoint("DELETE"), 405, "HttpMethodNotAllowed"),
+                (lab.arm("DELETE", good), 405, "HttpMethodNotAllowed"),
                 (lab.endpoint("POST", "/regenerateKeys", {"keyType": "Third"}), 400, "UserError"),
                 (lab.endpoint("POST", "/regenerateKeys", "not json"), 400, "UserError"),
                 (lab.endpoint("GET", headers={"Authorization": ""}), 401, "AuthenticationFailed"),
