@@ -95,7 +95,8 @@ static int64_t lifetime_s(const struct lab *lab, int64_t usual)
                                           : usual;
 }
 
-static char *token_for(struct exchange *exchange, const char *resource, int64_t lifetime)
+static char *token_for(struct exchange *exchange, const char *resource, int64_t now,
+                       int64_t lifetime)
 {
     struct text audience = text_of(resource);
 
@@ -106,7 +107,7 @@ static char *token_for(struct exchange *exchange, const char *resource, int64_t 
                                   .issuer = "https://sts.windows.net/" LAB_TENANT "/",
                                   .client_id = LAB_CLIENT_ID,
                                   .audience = audience,
-                                  .now_s = exchange_now_s(exchange),
+                                  .now_s = now,
                                   .lifetime_s = lifetime,
                                   .is_expired = exchange->fault.kind == FAULT_TOKEN_EXPIRED,
                               });
@@ -120,7 +121,7 @@ static json_t *number_text(int64_t number)
 static void issue(struct exchange *exchange, const struct source *source, const char *resource)
 {
     int64_t lifetime = lifetime_s(exchange->lab, TOKEN_LIFETIME_S), now = exchange_now_s(exchange);
-    char *token = token_for(exchange, resource, lifetime);
+    char *token = token_for(exchange, resource, now, lifetime);
     json_t *json = token
                        ? json_pack("{s:s, s:o, s:s, s:s}", "access_token", token, "expires_on",
                                    source->is_on_number ? json_integer((json_int_t)(now + lifetime))
@@ -237,7 +238,7 @@ static void command_line(struct exchange *exchange)
     struct text tenant = server_header(exchange->request, "X-Tenant");
     struct text given = server_header(exchange->request, "X-Resource");
     int64_t lifetime = lifetime_s(exchange->lab, CLI_TOKEN_LIFETIME_S);
-    int64_t until = exchange_now_s(exchange) + lifetime;
+    int64_t now = exchange_now_s(exchange), until = now + lifetime;
     char *resource = text_copy(given.size ? given : TEXT("https://management.core.windows.net/"));
     char local[40];
     char *token;
@@ -251,7 +252,7 @@ static void command_line(struct exchange *exchange)
                             "ERROR: AADSTS500011: The resource principal was not found in the "
                             "tenant.\n");
     } else {
-        token = token_for(exchange, resource, lifetime);
+        token = token_for(exchange, resource, now, lifetime);
         local_time_at(until, local, sizeof(local));
         exchange_reply_json(exchange, 200, NULL, 0,
                             token ? json_pack("{s:s, s:s, s:I, s:s, s:s, s:s}", "accessToken",

@@ -49,6 +49,7 @@ class Lab:
         self.endpoints = (self.arm_prefix + "/resourceGroups/{resource_group}/providers/Microsoft.MachineLearningServices"
                           "/workspaces/{workspace}/onlineEndpoints".format(**self.facts))
         self.token = None
+        self.on_sent = None  # called with each connection once its request is out
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
@@ -71,6 +72,8 @@ class Lab:
             headers.setdefault("Content-Type", "application/json")
         try:
             connection.request(method, target, body=body, headers=headers)
+            if self.on_sent:
+                self.on_sent(connection)
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
         finally:
@@ -131,6 +134,7 @@ class RealVault(Lab):
     """The OpenBao server that tests/support/with_openbao.py started, in the lab's place."""
 
     def __init__(self):
+        self.on_sent = None
         self.facts = {"vault_url": os.environ["OPENBAO_ADDR"], "vault_token": os.environ["OPENBAO_ROOT_TOKEN"],
                       "approle_role_id": os.environ["OPENBAO_ROLE_ID"], "approle_secret_id": os.environ["OPENBAO_SECRET_ID"]}
         self.tls = ssl.create_default_context(cafile=os.environ["OPENBAO_CACERT"])
@@ -190,19 +194,32 @@ def verify_jwt(case, token, keys):
     case.assertEqual(result.returncode, 0, result.stderr)
 
 
+def stop(lab):
+    if lab.stop() != 0:
+        raise RuntimeError("the lab did not end cleanly")
+
+
 class LabCase(unittest.TestCase):
     """Cases that share one lab, which behaves at the beginning of each."""
     options = ()
     is_for_real_vault_too = False
+    # Whether other classes may use the same lab: for those that leave it as it was.
+    shares_lab = False
+    shared = {}
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = RealVault() if IS_REAL_VAULT else Lab(*cls.options)
+        if IS_REAL_VAULT:
+            cls.lab = RealVault()
+        elif cls.shares_lab:
+            cls.lab = cls.shared.get(cls.options) or cls.shared.setdefault(cls.options, Lab(*cls.options))
+        else:
+            cls.lab = Lab(*cls.options)
 
     @classmethod
     def tearDownClass(cls):
-        if cls.lab.stop() != 0:
-            raise RuntimeError("the lab did not end cleanly")
+        if not cls.shares_lab:
+            stop(cls.lab)
 
     def setUp(self):
         self.lab.control("DELETE", "/fault")
@@ -245,7 +262,11 @@ def main():
         case = next(iter(suite), None)
         if case and (not IS_REAL_VAULT or getattr(case, "is_for_real_vault_too", False)):
             chosen.addTest(suite)
-    chosen.run(result)
+    try:
+        chosen.run(result)
+    finally:
+        for lab in LabCase.shared.values():
+            stop(lab)
     print("1..%d" % result.count)
     sys.exit(0 if result.wasSuccessful() else 1)
 

@@ -29,6 +29,8 @@ def body_codes(answer):
 
 
 class IdentityCase(lab_support.LabCase):
+    shares_lab = True
+
     def token_path(self, what="oauth2/v2.0/token"):
         return "/%s/%s" % (self.lab.facts["tenant"], what)
 

@@ -19,6 +19,8 @@ ARM = "https://management.azure.com/"
 
 
 class ManagedIdentityCase(lab_support.LabCase):
+    shares_lab = True
+
     def assertToken(self, answer, lifetime=86399):
         """The answer holds a token that Resource Manager takes, and says truly when it expires."""
         self.assertEqual(answer.status, 200, answer.body)
