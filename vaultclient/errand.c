@@ -180,6 +180,7 @@ static void on_redirect_explained(const struct http_answer *answer, const struct
     }
     server = vault_servers_announced(servers, request->server, text_of(leader.address));
     if (server != SERVER_LIMIT && vault_servers_is_at(servers, server, to->origin)) {
+        request->tried |= UINT32_C(1) << request->server;
         request->redirected_target = text_copy(text_of(request->target));
         request->server = server;
         request->is_led = true;

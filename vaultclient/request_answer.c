@@ -160,7 +160,7 @@ static bool explain_redirect(struct request *request, int status, const struct r
 
 static void follow(struct request *request, struct redirection *to)
 {
-    memory_free(request->redirected_target);
+    request->tried |= UINT32_C(1) << request->server;
     request->redirected_target = to->target;
     request->server = to->server;
     request->is_led = true;

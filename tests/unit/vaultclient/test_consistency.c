@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Decisive reads: what is sent so that no standby answers from an old copy. */
+#include "cluster_scene.h"
+
+/* base64 of {"cluster":"c","value":"9"}, of "10", and of another cluster's "1" */
+#define INDEX_9     "eyJjbHVzdGVyIjoiYyIsInZhbHVlIjoiOSJ9"
+#define INDEX_10    "eyJjbHVzdGVyIjoiYyIsInZhbHVlIjoiMTAifQ=="
+#define INDEX_OTHER "eyJjbHVzdGVyIjoiZCIsInZhbHVlIjoiMSJ9"
+
+#define DATA_AT(index)                                                                             \
+    SAYS_WITH("200", "X-Vault-Index: " index "\r\n",                                               \
+              "{\"data\":{\"data\":{\"k\":\"v\"},\"metadata\":" VERSION("1") "}}")
+
+static struct vault_outcome read_decisively(struct pair *pair)
+{
+    struct vault_outcome outcome = {0};
+
+    assert_non_null(vault_read_field(pair->scene->client, vault_key_of("a"), TEXT("k"), 0,
+                                     3 | VAULT_DECISIVE, vault_on_field, &outcome));
+    vault_wait(&pair->scene->loop, &outcome);
+    return outcome;
+}
+
+static void expect_header(const struct pair *pair, unsigned n, const char *line)
+{
+    if (!strstr(scene_request(pair->scene, READ, n), line))
+        assert_string_equal(scene_request(pair->scene, READ, n), line);
+}
+
+TEST(the_last_index_goes_with_a_decisive_read_and_never_alone)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA_AT(INDEX_10), DATA_AT(INDEX_10));
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = pair_read(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = read_decisively(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = pair_read(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    expect_header(pair, 1, "\r\nX-Vault-Index: " INDEX_10 "\r\n");
+    expect_header(pair, 1, "\r\nX-Vault-Inconsistent: forward-active-node\r\n");
+    assert_null(strstr(scene_request(pair->scene, READ, 0), "X-Vault-In"));
+    assert_null(strstr(scene_request(pair->scene, READ, 2), "X-Vault-In"));
+    assert_int_equal(scene_count(pair->scene, LEADER), 0);
+    pair_close(pair);
+}
+
+TEST(what_a_standby_tells_of_its_own_place_does_not_set_us_back)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA_AT(INDEX_10), DATA_AT(INDEX_9),
+                    DATA_AT(INDEX_OTHER), DATA_AT("not!base64"), DATA_AT(INDEX_9));
+    pair_client(pair, false, (struct vault_settings){0});
+    for (int i = 0; i < 5; i++) {
+        outcome = read_decisively(pair);
+        expect_kind(&outcome, FAILURE_NONE, "");
+    }
+    expect_header(pair, 2, "\r\nX-Vault-Index: " INDEX_10 "\r\n");
+    /* Another cluster, or a form we cannot compare: the last one stands. */
+    expect_header(pair, 3, "\r\nX-Vault-Index: " INDEX_OTHER "\r\n");
+    expect_header(pair, 4, "\r\nX-Vault-Index: not!base64\r\n");
+    pair_close(pair);
+}
+
+TEST(what_a_write_rests_on_is_read_decisively)
+{
+    struct pair *pair = pair_open();
+    struct vault_version first = {.version = 1};
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA_AT(INDEX_9), DATA_AT(INDEX_9),
+                    WRITTEN("2"));
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = pair_read(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = vault_set_field(&pair->scene->loop, pair->scene->client, "a", "k", "new", &first);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    expect_header(pair, 1, "\r\nX-Vault-Index: " INDEX_9 "\r\n");
+    pair_close(pair);
+}
+
+TEST(without_an_index_the_node_that_leads_is_asked)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA("{\"k\":\"old\"}", "1"));
+    LOOPBACK_SCRIPT(pair->second, DATA_PATH, DATA("{\"k\":\"new\"}", "2"));
+    pair_names_leader(pair, 0, pair->scene->server, loopback_origin(pair->second));
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = pair_read(pair);
+    assert_string_equal(outcome.value, "old");
+    outcome = read_decisively(pair);
+    assert_string_equal(outcome.value, "new");
+    pair_close(pair);
+}
+
+TEST(a_leader_that_cannot_be_asked_does_not_keep_the_read_from_being_answered)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA("{\"k\":\"v\"}", "1"));
+    pair_names_leader(pair, 0, pair->scene->server, "https://10.0.0.1:8200");
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = read_decisively(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    expect_header(pair, 0, "\r\nX-Vault-Forward: active-node\r\n");
+    pair_close(pair);
+    /* Named, reachable by the rules, and dead. */
+    pair = pair_open();
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA("{\"k\":\"v\"}", "1"));
+    pair_names_leader(pair, 0, pair->scene->server, "http://127.0.0.1:1");
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = read_decisively(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    pair_close(pair);
+}
+
+TEST(a_server_without_a_cluster_is_asked_once_who_leads)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA("{\"k\":\"v\"}", "1"));
+    LOOPBACK_SCRIPT(pair->scene->server, LEADER_PATH, SAYS("200", "{\"ha_enabled\":false}"));
+    pair_client(pair, false, (struct vault_settings){0});
+    for (int i = 0; i < 4; i++) {
+        outcome = read_decisively(pair);
+        expect_kind(&outcome, FAILURE_NONE, "");
+    }
+    assert_int_equal(scene_count(pair->scene, LEADER), 1);
+    pair_close(pair);
+}
+
+int main(void)
+{
+    return RUN(CASE(the_last_index_goes_with_a_decisive_read_and_never_alone),
+               CASE(what_a_standby_tells_of_its_own_place_does_not_set_us_back),
+               CASE(what_a_write_rests_on_is_read_decisively),
+               CASE(without_an_index_the_node_that_leads_is_asked),
+               CASE(a_leader_that_cannot_be_asked_does_not_keep_the_read_from_being_answered),
+               CASE(a_server_without_a_cluster_is_asked_once_who_leads));
+}

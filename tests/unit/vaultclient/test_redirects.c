@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Redirects: at most one, within the cluster, and never taken for a success. */
+#include "cluster_scene.h"
+#include "tests/support/loopback_tls.h"
+
+#include <stdlib.h>
+
+/* For what cannot succeed, and is tried until its time is over. */
+enum { SHORT_MS = 700 };
+
+TEST(a_redirect_to_another_configured_address_is_followed_with_method_body_and_token)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+    const char *request;
+
+    pair_redirects(pair, 0, pair->scene->server, loopback_origin(pair->second));
+    LOOPBACK_SCRIPT(pair->second, DATA_PATH, WRITTEN("1"), WRITTEN("1"));
+    pair_client(pair, true, (struct vault_settings){0});
+    outcome = pair_create(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(count_at(pair->scene->server, WRITE), 1);
+    assert_int_equal(count_at(pair->second, WRITE), 1);
+    request = loopback_request(pair->second, 0);
+    assert_non_null(strstr(request, "\r\nX-Vault-Token: s.given\r\n"));
+    assert_non_null(strstr(request, "\"k\":\"new\""));
+    /* The next one goes there straight away. */
+    outcome = pair_create(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(count_at(pair->scene->server, WRITE), 1);
+    pair_close(pair);
+}
+
+TEST(the_leader_that_a_server_names_is_followed_to)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    pair_redirects(pair, 0, pair->scene->server, loopback_origin(pair->second));
+    pair_names_leader(pair, 1, pair->scene->server, loopback_origin(pair->second));
+    LOOPBACK_SCRIPT(pair->second, DATA_PATH, WRITTEN("1"));
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = pair_create(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(count_at(pair->second, WRITE), 1);
+    /* Who leads is asked without a token. */
+    assert_null(strstr(scene_request(pair->scene, LEADER, 0), "X-Vault-Token"));
+    pair_close(pair);
+}
+
+static void expect_stays(struct pair *pair, struct vault_settings settings, const char *part)
+{
+    struct vault_outcome outcome;
+
+    pair_redirects(pair, 0, pair->scene->server, loopback_origin(pair->second));
+    pair_client(pair, false, settings);
+    outcome = pair_create(pair);
+    expect_kind(&outcome, FAILURE_REMOTE, part);
+    assert_int_equal(loopback_count(pair->second), 0);
+    pair_close(pair);
+}
+
+TEST(nobody_else_is_followed_to_and_the_token_stays_here)
+{
+    struct pair *pair = pair_open();
+
+    expect_stays(pair, (struct vault_settings){0},
+                 "which is none of the addresses that were configured, nor the leader");
+    pair = pair_open();
+    pair_names_leader(pair, 1, pair->scene->server, "http://127.0.0.1:1");
+    expect_stays(pair, (struct vault_settings){.timeout_ms = SHORT_MS}, "no active node");
+    pair = pair_open();
+    pair_names_leader(pair, 1, pair->scene->server, loopback_origin(pair->second));
+    expect_stays(pair, (struct vault_settings){.stays_put = true}, "pointed to http://127.0.0.1");
+    /* A certificate nobody verified vouches for nobody. */
+    pair = pair_open();
+    pair_names_leader(pair, 1, pair->scene->server, loopback_origin(pair->second));
+    expect_stays(pair,
+                 (struct vault_settings){.accept_any_certificate = true, .timeout_ms = SHORT_MS},
+                 "no active node");
+}
+
+TEST(a_redirect_from_tls_to_plain_http_is_not_followed)
+{
+    char folder[] = "/tmp/keydrift-vault-XXXXXX", files[3][64], command[80];
+    struct pair *pair = pair_open();
+    struct loopback *tls;
+    struct vault_outcome outcome;
+
+    assert_non_null(mkdtemp(folder));
+    loopback_make_certificates(folder);
+    snprintf(files[0], sizeof files[0], "%s/server.pem", folder);
+    snprintf(files[1], sizeof files[1], "%s/server.key", folder);
+    snprintf(files[2], sizeof files[2], "%s/ca.pem", folder);
+    tls = loopback_open(&pair->scene->loop,
+                        &(struct loopback_settings){.cert_file = files[0], .key_file = files[1]});
+    LOOPBACK_SCRIPT(tls, LOOKUP_PATH, LOOKUP_OK);
+    LOOPBACK_SCRIPT(tls, MOUNT_PATH, MOUNT_V2);
+    pair_redirects(pair, 0, tls, loopback_origin(pair->second));
+    pair_names_leader(pair, 1, tls, loopback_origin(pair->second));
+    pair_client(pair, false,
+                (struct vault_settings){
+                    .address = loopback_origin(tls), .ca_file = files[2], .timeout_ms = 3000});
+    outcome = pair_create(pair);
+    expect_kind(&outcome, FAILURE_REMOTE, "no active node");
+    assert_int_equal(loopback_count(pair->second), 0);
+    assert_int_equal(count_at(tls, WRITE) > 0, 1);
+    loopback_close(tls);
+    pair_close(pair);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+TEST(trap_2_a_leader_that_redirects_writes_to_itself_is_no_leader)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    pair_redirects(pair, 0, pair->scene->server, loopback_origin(pair->scene->server));
+    pair_client(pair, false, (struct vault_settings){.timeout_ms = SHORT_MS});
+    outcome = pair_create(pair);
+    expect_kind(&outcome, FAILURE_REMOTE, "it answered 307 and pointed to itself");
+    pair_close(pair);
+
+    pair = pair_open();
+    pair_redirects(pair, 0, pair->scene->server, loopback_origin(pair->scene->server));
+    LOOPBACK_SCRIPT(pair->second, DATA_PATH, WRITTEN("1"));
+    pair_client(pair, true, (struct vault_settings){0});
+    outcome = pair_create(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(count_at(pair->second, WRITE), 1);
+    pair_close(pair);
+}
+
+TEST(trap_10_a_write_that_ends_in_a_second_redirect_is_a_failure)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    pair_redirects(pair, 0, pair->scene->server, loopback_origin(pair->second));
+    pair_redirects(pair, 1, pair->second, loopback_origin(pair->scene->server));
+    pair_client(pair, true, (struct vault_settings){.timeout_ms = SHORT_MS});
+    outcome = pair_create(pair);
+    expect_kind(&outcome, FAILURE_REMOTE, "after a first redirect");
+    pair_close(pair);
+}
+
+TEST(only_307_and_308_are_followed)
+{
+    static const char *const lines[] = {"301", "302", "303"};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct pair *pair = pair_open();
+        struct vault_outcome outcome;
+
+        snprintf(pair->text[0], sizeof pair->text[0],
+                 "HTTP/1.1 %s x\r\nLocation: %s/v1/kv/data/a\r\n\r\n", lines[i],
+                 loopback_origin(pair->second));
+        pair->steps[0] = (struct loopback_step){.act = LOOPBACK_LAST, .bytes = pair->text[0]};
+        loopback_script(pair->scene->server, DATA_PATH, &pair->steps[0], 1);
+        pair_client(pair, true, (struct vault_settings){0});
+        outcome = pair_create(pair);
+        expect_kind(&outcome, FAILURE_REMOTE, "no active node");
+        assert_int_equal(outcome.failure.http_status, 301 + (int)i);
+        assert_int_equal(count_at(pair->second, WRITE), 0);
+        pair_close(pair);
+    }
+}
+
+int main(void)
+{
+    return RUN(
+        CASE(a_redirect_to_another_configured_address_is_followed_with_method_body_and_token),
+        CASE(the_leader_that_a_server_names_is_followed_to),
+        CASE(nobody_else_is_followed_to_and_the_token_stays_here),
+        CASE(a_redirect_from_tls_to_plain_http_is_not_followed),
+        CASE(trap_2_a_leader_that_redirects_writes_to_itself_is_no_leader),
+        CASE(trap_10_a_write_that_ends_in_a_second_redirect_is_a_failure),
+        CASE(only_307_and_308_are_followed));
+}
