@@ -15,6 +15,7 @@
 #define PAUSE_FLOOR_MS   500
 #define PAUSE_CAP_MS     300000 /* for what Retry-After may ask for */
 #define CLAIMS_LIMIT     ((size_t)16 << 10)
+#define REFUSED_LIMIT    ((size_t)4 << 10)
 
 static uint64_t now(const struct tokens *tokens)
 {
@@ -26,7 +27,7 @@ void tokens_init(struct tokens *tokens, struct azure_client *client)
     *tokens = (struct tokens){.client = client};
     TAILQ_INIT(&tokens->waiting);
     buffer_init(&tokens->claims, CLAIMS_LIMIT);
-    buffer_init(&tokens->refused, sizeof(tokens->failure.text));
+    buffer_init(&tokens->refused, REFUSED_LIMIT);
     tokens->method = client->credential.first;
     tokens->timer.data = tokens;
     uv_timer_init(client->loop, &tokens->timer);

@@ -47,7 +47,8 @@ static void fail_chain(struct tokens *tokens)
 {
     struct failure why;
 
-    failure_set(&why, FAILURE_DENIED, "no sign-in works: %.*s",
+    failure_set(&why, FAILURE_DENIED,
+                "no sign-in works: %.*s (not asked: VS Code, PowerShell, azd, broker)",
                 TEXT_ARG(buffer_text(&tokens->refused)));
     tokens->method = credential_of(tokens)->first;
     tokens_fail(tokens, &why, true);

@@ -284,6 +284,7 @@ TEST(one_az_serves_all_who_wait_and_is_not_run_again_at_once)
         fake_wait(&fake);
     }
     assert_int_equal(fake.kind_count[FAILURE_DENIED], 20);
+    fake.client->tokens.not_before += 60000; /* the pause, for a busy machine too */
     fake_list_keys(&fake);
     assert_string_equal(noted(), "x\n");
     fake_close(&fake);
