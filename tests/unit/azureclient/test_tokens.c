@@ -49,6 +49,7 @@ static void by_managed_identity(struct azure_settings *settings, struct fake *un
 {
     (void)unused;
     settings->credential.method = AZURE_CREDENTIAL_MANAGED_IDENTITY;
+    settings->timeout_ms = 9000; /* for the pauses between tries */
 }
 
 static void by_default_with_nothing(struct azure_settings *settings, struct fake *unused)
