@@ -105,6 +105,7 @@ char *azure_endpoint_id(struct text subscription, struct text resource_group, st
                   TEXT_ARG(subscription), TEXT_ARG(resource_group), TEXT_ARG(workspace),
                   TEXT_ARG(endpoint));
     taken = buffer_take(&id);
+    buffer_clear(&id);
     if (!taken)
         failure_out_of_memory(why);
     return taken;

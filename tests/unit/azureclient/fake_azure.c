@@ -2,11 +2,11 @@
 #include "tests/unit/azureclient/fake_azure.h"
 
 #include "base/buffer.h"
+#include "base/memory.h"
 #include "tests/support/test.h"
 #include "tests/unit/azureclient/request_record.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- the server ------------------------------------------------------------------------------ */
@@ -58,6 +58,7 @@ static char *filled(const struct fake *fake, const char *from)
 {
     struct text rest = text_of(from), mark = TEXT("{origin}");
     struct buffer out;
+    char *taken;
     size_t at;
 
     buffer_init(&out, 1 << 20);
@@ -67,7 +68,9 @@ static char *filled(const struct fake *fake, const char *from)
         rest = text_part(rest, at + mark.size, rest.size);
     }
     buffer_append(&out, rest);
-    return buffer_take(&out);
+    taken = buffer_take(&out);
+    buffer_clear(&out);
+    return taken;
 }
 
 static void reply(struct fake *fake, struct server_call *call, const struct fake_step *step)
@@ -86,8 +89,8 @@ static void reply(struct fake *fake, struct server_call *call, const struct fake
                                                text_part(line, colon + 2, line.size)};
     }
     server_reply(call, step->status, list, count, text_of(body));
-    free(headers);
-    free(body);
+    memory_free(headers);
+    memory_free(body);
 }
 
 static void on_call(struct server_call *call, const struct server_request *request, void *context)
@@ -186,15 +189,15 @@ void fake_close(struct fake *fake)
     for (size_t i = 0; i < fake->request_count; i++) {
         struct fake_request *kept = &fake->requests[i];
 
-        free(kept->method);
-        free(kept->path);
-        free(kept->query);
-        free(kept->body);
-        free(kept->authorization);
-        free(kept->request_id);
-        free(kept->length);
-        free(kept->metadata);
-        free(kept->secret_header);
+        memory_free(kept->method);
+        memory_free(kept->path);
+        memory_free(kept->query);
+        memory_free(kept->body);
+        memory_free(kept->authorization);
+        memory_free(kept->request_id);
+        memory_free(kept->length);
+        memory_free(kept->metadata);
+        memory_free(kept->secret_header);
     }
     secret_free(fake->secret);
     net_global_cleanup();
