@@ -72,6 +72,37 @@ static void try_keys(struct text body)
     }
 }
 
+/* What was put into a connection string is found there again. */
+static void try_inside(const struct azure_key_kind *kind, const struct secret *value)
+{
+    struct failure why = {0};
+    struct secret *key = azure_key_inside(kind, value, &why), *made, *again;
+
+    fuzz_check(key, &why);
+    made = key ? azure_key_replace_inside(kind, value, key, NULL) : NULL;
+    assert(!made || secret_equal(made, value));
+    secret_free(made);
+    made = key ? secret_new(TEXT("fresh+/==")) : NULL;
+    again = made ? azure_key_replace_inside(kind, value, made, NULL) : NULL;
+    secret_free(key);
+    key = again ? azure_key_inside(kind, again, NULL) : NULL;
+    assert(!again || secret_equal(key, made));
+    secret_free(key);
+    secret_free(again);
+    secret_free(made);
+}
+
+static void try_connection_strings(struct text body)
+{
+    struct secret *value = secret_new(body);
+    const struct azure_key_kind *kind;
+
+    for (size_t i = 0; value && (kind = azure_key_kind_row(i)); i++)
+        if (kind->inside)
+            try_inside(kind, value);
+    secret_free(value);
+}
+
 static bool is_tellable(struct text text)
 {
     return text_is_utf8(text) && text_is_printable(text);
@@ -114,6 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_token((int)status, body, sent);
     try_arm((int)status, body, sent);
     try_keys(body);
+    try_connection_strings(body);
     try_events(body);
     secret_free(sent);
     return 0;
