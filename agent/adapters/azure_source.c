@@ -59,6 +59,7 @@ static bool make_fact(struct azure_source *source, const struct azure_keys *keys
     };
 
     memcpy(fact.slot_names, source->port.slot_names, sizeof(fact.slot_names));
+    memcpy(fact.slot_groups, source->port.slot_groups, sizeof(fact.slot_groups));
     for (size_t i = 0; i < fact.slot_count; i++)
         if (!fingerprinter_make(source->fingerprinter, secret_reveal(keys->keys[i]),
                                 &fact.slots[i]))
@@ -340,6 +341,31 @@ static struct operation *find_request(struct key_source *self, struct text reque
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+const char *azure_source_other_slot(const char *kind_name, struct text slot)
+{
+    const struct azure_key_kind *kind = azure_key_kind_named(text_of(kind_name));
+
+    return kind && azure_key_kind_can_regenerate(kind, slot, NULL)
+               ? azure_key_kind_partner(kind, slot)
+               : NULL;
+}
+
+static void fill_slots(struct key_source *port, const struct azure_key_kind *kind)
+{
+    const char *name;
+
+    while (port->slot_count < FACT_SLOTS && (name = azure_key_kind_slot(kind, port->slot_count))) {
+        const char *other = azure_source_other_slot(port->kind, text_of(name));
+        size_t group = port->slot_count;
+
+        for (size_t i = 0; other && i < port->slot_count; i++)
+            if (text_is(text_of(port->slot_names[i]), other))
+                group = i;
+        port->slot_groups[port->slot_count] = (unsigned char)group;
+        port->slot_names[port->slot_count++] = name;
+    }
+}
+
 struct key_source *azure_source_new(struct azure_client *client,
                                     struct fingerprinter *fingerprinter, struct clock *clock,
                                     const struct azure_key_kind *kind, const char *resource_id,
@@ -366,10 +392,7 @@ struct key_source *azure_source_new(struct azure_client *client,
         .find_request = find_request,
         .probe = azure_source_probe,
     };
-    while (port->slot_count < FACT_SLOTS && azure_key_kind_slot(kind, port->slot_count)) {
-        port->slot_names[port->slot_count] = azure_key_kind_slot(kind, port->slot_count);
-        port->slot_count++;
-    }
+    fill_slots(port, kind);
     return port;
 }
 

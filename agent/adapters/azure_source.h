@@ -16,6 +16,8 @@ must_use struct key_source *azure_source_new(struct azure_client *client,
                                              struct fingerprinter *fingerprinter,
                                              struct clock *clock, const struct azure_key_kind *kind,
                                              const char *resource_id, unsigned lane);
+/* The slot that callers can be moved to while `slot` is made anew; NULL: there is none. */
+const char *azure_source_other_slot(const char *kind_name, struct text slot);
 /* Only once nothing of it is in flight. NULL is fine. Always returns NULL. */
 struct key_source *azure_source_free(struct key_source *source);
 

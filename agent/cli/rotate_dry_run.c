@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a rotation would do, from the facts as they are now. It makes no plan and records nothing;
  * the executor's preflight looks again, at more than can be seen without rights to change. */
+#include "agent/adapters/azure_source.h"
 #include "agent/cli/output.h"
 #include "agent/cli/rotate.h"
 
@@ -18,25 +19,23 @@ struct rehearsal {
 
 /* ---- would it be refused? -------------------------------------------------------------------- */
 
-/* The slot that the copy does not hold; empty when there is none, or both hold the copy's key. */
-static struct text other_slot(const json_t *facts)
+/* The slot to be regenerated; empty when there is none, or both hold the copy's key. */
+static struct text other_slot(const struct rehearsal *rehearsal)
 {
-    struct text held = json_text_at(facts, "matched_slot");
-    struct text copy = json_text_at(facts, "copy.fingerprint");
-    const char *name;
-    json_t *fingerprint;
+    struct text held = json_text_at(rehearsal->facts, "matched_slot");
+    const char *other = azure_source_other_slot(rehearsal->binding->kind, held);
+    const json_t *slots = json_at(rehearsal->facts, "source.slots");
 
-    json_object_foreach (json_at(facts, "source.slots"), name, fingerprint) {
-        if (!text_is(held, name))
-            return text_is(copy, json_string_value(fingerprint)) ? TEXT("") : text_of(name);
-    }
-    return TEXT("");
+    return !other || text_equal(json_text_at(rehearsal->facts, "copy.fingerprint"),
+                                json_text_at(slots, other))
+               ? TEXT("")
+               : text_of(other);
 }
 
 static void decide(struct rehearsal *rehearsal)
 {
     struct text verdict = json_text_at(rehearsal->facts, "verdict");
-    struct text slot = other_slot(rehearsal->facts);
+    struct text slot = other_slot(rehearsal);
     char *why = rehearsal->refusal;
     size_t room = sizeof(rehearsal->refusal);
 

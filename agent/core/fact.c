@@ -54,3 +54,19 @@ int source_slot_named(const struct source_fact *source, struct text name)
             return (int)i;
     return ANY_SLOT;
 }
+
+int source_other_slot(const struct source_fact *source, int slot)
+{
+    for (int i = 0; i < (int)source->slot_count; i++)
+        if (i != slot && source->slot_groups[i] == source->slot_groups[slot])
+            return i;
+    return ANY_SLOT;
+}
+
+bool source_has_groups(const struct source_fact *source)
+{
+    for (size_t i = 1; i < source->slot_count; i++)
+        if (source->slot_groups[i] != source->slot_groups[0])
+            return true;
+    return false;
+}

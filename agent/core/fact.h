@@ -17,7 +17,9 @@ struct source_fact {
     bool is_known;
     int64_t at; /* when it was seen; 0: never asked */
     size_t slot_count;
-    const char *slot_names[FACT_SLOTS]; /* "primary" ...; static strings */
+    const char *slot_names[FACT_SLOTS];    /* "primary" ...; static strings */
+    unsigned char slot_groups[FACT_SLOTS]; /* callers can move within a group: its keys open the
+                                              same, and each can be made anew alone */
     struct fingerprint slots[FACT_SLOTS];
     const char *why; /* when not known: one sentence, what the side answered */
 };
@@ -55,5 +57,9 @@ bool copy_version_equal(const struct copy_version *a, const struct copy_version 
 bool copy_version_is_older(const struct copy_version *b, const struct copy_version *a);
 /* The slot by name, or ANY_SLOT when there is no such. */
 int source_slot_named(const struct source_fact *source, struct text name);
+/* The first other slot of the same group, or ANY_SLOT. */
+int source_other_slot(const struct source_fact *source, int slot);
+/* Are there keys that open different things? */
+bool source_has_groups(const struct source_fact *source);
 
 #endif

@@ -70,6 +70,10 @@ static bool plan_write_back(struct plan *plan, const struct source_fact *source,
         return failure_set(why, FAILURE_CONFLICT,
                            "nothing to do: the copy in Vault equals the source's %s key",
                            source->slot_names[judgement.matched_slot]);
+    if (pinned == ANY_SLOT && source_has_groups(source))
+        return failure_set(why, FAILURE_INVALID,
+                           "the source's keys do not all open the same: say with `slot` in the "
+                           "configuration which of them the copy must be");
     fill(plan, PLAN_WRITE_BACK, source, pinned == ANY_SLOT ? 0 : (size_t)pinned, copy);
     return true;
 }
@@ -79,7 +83,7 @@ static bool plan_rotate(struct plan *plan, const struct source_fact *source,
 {
     struct judgement judgement = judge(source, copy, ANY_SLOT);
     int held = judgement.matched_slot;
-    size_t other = held == 0 ? 1 : 0;
+    int other;
 
     if (held == ANY_SLOT)
         return failure_set(why, FAILURE_CONFLICT,
@@ -91,6 +95,12 @@ static bool plan_rotate(struct plan *plan, const struct source_fact *source,
                            "the source has one slot only (%s): regenerating it would cut off every "
                            "caller, so there is no rotation without failed requests",
                            source->slot_names[held]);
+    other = source_other_slot(source, held);
+    if (other == ANY_SLOT)
+        return failure_set(why, FAILURE_CONFLICT,
+                           "no other key of the source opens the same as %s and can be made anew "
+                           "alone, so there is no rotation without failed requests",
+                           source->slot_names[held]);
     if (fingerprint_equal(&source->slots[other], &copy->value))
         return failure_set(why, FAILURE_CONFLICT,
                            "both slots hold the key that Vault holds, so neither can be "
@@ -101,7 +111,7 @@ static bool plan_rotate(struct plan *plan, const struct source_fact *source,
                            "this binding pins the slot %s, and a rotation moves the copy to %s: "
                            "set `slot: any` in the configuration to rotate it",
                            source->slot_names[held], source->slot_names[other]);
-    fill(plan, PLAN_ROTATE, source, other, copy);
+    fill(plan, PLAN_ROTATE, source, (size_t)other, copy);
     return true;
 }
 

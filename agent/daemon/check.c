@@ -83,6 +83,7 @@ static void source_failed(struct check *check, const char *why)
                                          .slot_count = source->slot_count,
                                          .why = check->source_why};
     memcpy(check->source.slot_names, source->slot_names, sizeof(source->slot_names));
+    memcpy(check->source.slot_groups, source->slot_groups, sizeof(source->slot_groups));
 }
 
 static void copy_failed(struct check *check, const char *why)

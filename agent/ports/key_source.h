@@ -45,6 +45,7 @@ struct key_source {
     const char *kind, *id; /* "azureml-online-endpoint", ARM id */
     size_t slot_count;
     const char *slot_names[FACT_SLOTS];
+    unsigned char slot_groups[FACT_SLOTS]; /* as in the facts */
 
     /* The keys. An answer at most `max_age_ms` old may come from memory (fingerprints only); 0:
      * ask. */

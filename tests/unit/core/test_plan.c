@@ -308,6 +308,46 @@ TEST(a_rotation_never_takes_the_slot_vault_holds)
     cannot_plan(PLAN_ROTATE, source_of(1, 2), copy_of(1), PRIMARY, "set `slot: any`");
 }
 
+/* Two that open everything, two that only read. */
+static struct source_fact four_slots(void)
+{
+    return (struct source_fact){
+        .is_known = true,
+        .at = 1000,
+        .slot_count = 4,
+        .slot_names = {"primary", "secondary", "primaryReadonly", "secondaryReadonly"},
+        .slot_groups = {0, 0, 2, 2},
+        .slots = {key(1), key(2), key(3), key(4)},
+    };
+}
+
+TEST(a_rotation_stays_among_the_keys_that_open_the_same)
+{
+    struct source_fact source = four_slots();
+    struct copy_fact copy = copy_of(4);
+    struct plan plan = {0};
+    struct failure why = {0};
+
+    assert_true(plan_from_facts(&plan, PLAN_ROTATE, &source, &copy, ANY_SLOT, &why));
+    assert_true(text_is(plan.slot, "primaryReadonly"));
+    source.slot_groups[2] = 9;
+    assert_false(plan_from_facts(&plan, PLAN_ROTATE, &source, &copy, ANY_SLOT, &why));
+    assert_non_null(strstr(why.text, "no other key of the source opens the same"));
+}
+
+TEST(a_write_back_from_keys_that_open_different_things_needs_a_pin)
+{
+    struct source_fact source = four_slots();
+    struct copy_fact copy = copy_of(9);
+    struct plan plan = {0};
+    struct failure why = {0};
+
+    assert_false(plan_from_facts(&plan, PLAN_WRITE_BACK, &source, &copy, ANY_SLOT, &why));
+    assert_non_null(strstr(why.text, "say with `slot`"));
+    assert_true(plan_from_facts(&plan, PLAN_WRITE_BACK, &source, &copy, 3, &why));
+    assert_true(text_is(plan.slot, "secondaryReadonly"));
+}
+
 TEST(a_restore_is_not_planned_yet)
 {
     cannot_plan(PLAN_RESTORE, source_of(1, 2), copy_of(3), ANY_SLOT, "cannot plan a restore");
@@ -442,6 +482,8 @@ int main(void)
                CASE(a_pin_the_source_does_not_have_is_refused),
                CASE(a_rotation_of_a_copy_that_does_not_work_points_at_the_drift),
                CASE(a_rotation_never_takes_the_slot_vault_holds),
+               CASE(a_rotation_stays_among_the_keys_that_open_the_same),
+               CASE(a_write_back_from_keys_that_open_different_things_needs_a_pin),
                CASE(a_restore_is_not_planned_yet),
                CASE(a_plan_is_current_on_the_facts_it_was_made_of),
                CASE(a_plan_is_not_current_when_the_copy_changed),
