@@ -52,6 +52,7 @@ struct vault_client *vault_client_open(struct http *http, const struct vault_set
     LIST_INIT(&client->mounts);
     client->max_tries = settings->max_tries;
     client->stays_put = settings->stays_put;
+    vault_pace_init(&client->pace, settings);
     if (!vault_mounts_init(client, settings, why) ||
         !copy_namespace(client, settings->namespace_path, why) ||
         !vault_account_init(&client->account, settings, why) ||

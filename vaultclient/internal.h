@@ -108,6 +108,17 @@ void vault_clock_take(struct vault_client *client, const struct http_answer *ans
 /* Says so when a refusal may come from a clock that is wrong. */
 void vault_clock_hint(const struct vault_client *client, struct failure *why);
 
+/* ---- pace.c ---------------------------------------------------------------------------------- */
+
+struct pace {
+    uint32_t rate; /* 0: no limit */
+    int64_t level, limit;
+    uint64_t filled_at;
+};
+void vault_pace_init(struct pace *pace, const struct vault_settings *settings);
+/* How long to wait before the next request goes out: its place is taken. */
+uint32_t vault_pace_take(struct pace *pace);
+
 /* ---- token.c --------------------------------------------------------------------------------- */
 
 struct login;
@@ -305,6 +316,7 @@ struct vault_client {
     unsigned leader;     /* SERVER_LIMIT: none that we may ask */
     uint64_t leader_until; /* vault_now_ms(): so long that is believed */
     int64_t clock_ahead_ms; /* of the server's, as of its last answer */
+    struct pace pace;
     bool stays_put;         /* follows no redirect */
     unsigned max_tries;     /* 0: as many as net/http.h says */
     uint32_t timeout_ms;

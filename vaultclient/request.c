@@ -170,6 +170,23 @@ static bool send_it(struct request *request)
     return request->exchange != NULL;
 }
 
+/* False: its place is a later one, and it waits for that. */
+static bool has_place(struct request *request)
+{
+    uint32_t pause_ms;
+
+    if (request->has_place) {
+        request->has_place = false;
+        return true;
+    }
+    pause_ms = vault_pace_take(&request->client->pace);
+    if (!pause_ms)
+        return true;
+    request->has_place = true;
+    vault_request_pause(request, pause_ms);
+    return false;
+}
+
 static void choose_server(struct request *request)
 {
     const struct servers *servers = &request->client->servers;
@@ -211,7 +228,7 @@ void vault_request_go_on(struct request *request)
             return;
         }
     }
-    if (vault_errand_before(request))
+    if (vault_errand_before(request) || !has_place(request))
         return;
     if (!send_it(request)) {
         failure_out_of_memory(&request->failure);

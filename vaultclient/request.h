@@ -31,6 +31,7 @@ struct request {
     unsigned upgrades;   /* how often the mount was found in the middle of an upgrade */
     bool is_led;         /* `server` was chosen by a redirect or because it leads */
     bool has_asked_leader, has_asked_namespace;
+    bool has_place; /* under the limit of how many go out */
     bool is_canceled, had_second_token;
     struct redirection redirection; /* that sys/leader is asked about */
     struct failure failure;

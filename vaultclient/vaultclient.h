@@ -130,6 +130,8 @@ struct vault_settings {
     bool accept_any_certificate;
     uint32_t timeout_ms;    /* one operation with all its retries; default 30,000 */
     unsigned max_in_flight; /* default 16 */
+    uint32_t requests_per_1000_s; /* not to be exceeded; 0: no limit of our own */
+    uint32_t requests_at_once;    /* how many of them may go out together; default 1 */
     unsigned max_tries;     /* of one request; default 4. While no node is active it is asked again
                                until `timeout_ms` is over, unless this is 1 */
     struct vault_auth auth;
@@ -138,10 +140,13 @@ struct vault_settings {
 };
 
 /* Fills what is still unset in `settings` from BAO_* and, where a BAO_ variable is absent, VAULT_*:
- * ADDR AGENT_ADDR TOKEN NAMESPACE CACERT CLIENT_CERT CLIENT_KEY TLS_SERVER_NAME SKIP_VERIFY
- * CLIENT_TIMEOUT PROXY_ADDR. A present but empty BAO_ variable counts as "not set" and hides its
- * VAULT_ twin. `get` is getenv() in programs. The strings it allocates live in `*kept` and are
- * freed by vault_environment_free(). False names the variable with the bad value. */
+ * ADDR AGENT_ADDR TOKEN TOKEN_PATH NAMESPACE CACERT CAPATH CACERT_BYTES CLIENT_CERT CLIENT_KEY
+ * CLIENT_CERT_BYTES CLIENT_KEY_BYTES TLS_SERVER_NAME SKIP_VERIFY CLIENT_TIMEOUT MAX_RETRIES
+ * RATE_LIMIT PROXY_ADDR HTTP_PROXY DISABLE_REDIRECTS. WRAP_TTL and HEADERS are refused, and
+ * SRV_LOOKUP where the address names no port: to go on without them would be wrong. A present but
+ * empty BAO_ variable counts as "not set" and hides its VAULT_ twin. `get` is getenv() in programs.
+ * The strings it allocates live in `*kept` and are freed by vault_environment_free(). False names
+ * the variable with the bad value. */
 struct vault_environment;
 must_use bool vault_settings_from_environment(struct vault_settings *settings,
                                               char *(*get)(const char *name),

@@ -56,6 +56,74 @@ TEST(every_variable_lands_where_it_belongs)
     assert_null(vault_environment_free(f.kept));
 }
 
+TEST(the_rest_of_them_too)
+{
+    struct filled f =
+        FILL("VAULT_CAPATH", "folder", "VAULT_CACERT_BYTES", "pem", "VAULT_CLIENT_CERT_BYTES",
+             "cert", "VAULT_CLIENT_KEY_BYTES", "key", "VAULT_MAX_RETRIES", "0", "VAULT_RATE_LIMIT",
+             "0.5:3", "VAULT_HTTP_PROXY", "http://p:1", "VAULT_DISABLE_REDIRECTS", "1",
+             "VAULT_TOKEN_PATH", "path", "VAULT_MFA", "ignored: the server refuses by itself");
+
+    assert_true(f.ok);
+    assert_string_equal(f.settings.ca_folder, "folder");
+    assert_true(text_is(f.settings.ca_pem, "pem"));
+    assert_true(text_is(f.settings.client_cert_pem, "cert"));
+    assert_true(text_is(secret_reveal(f.settings.client_key_pem), "key"));
+    assert_int_equal(f.settings.max_tries, 1);
+    assert_int_equal(f.settings.requests_per_1000_s, 500);
+    assert_int_equal(f.settings.requests_at_once, 3);
+    assert_string_equal(f.settings.proxy, "http://p:1");
+    assert_true(f.settings.stays_put);
+    assert_int_equal(f.settings.auth.method, VAULT_AUTH_TOKEN_FILE);
+    assert_string_equal(f.settings.auth.token.file, "path");
+    vault_environment_free(f.kept);
+    f = FILL("VAULT_TOKEN_PATH", "path", "VAULT_TOKEN", "s.t", "VAULT_PROXY_ADDR", "http://p:2",
+             "VAULT_HTTP_PROXY", "http://p:1", "VAULT_RATE_LIMIT", "20");
+    assert_int_equal(f.settings.auth.method, VAULT_AUTH_TOKEN);
+    assert_null(f.settings.auth.token.file);
+    assert_string_equal(f.settings.proxy, "http://p:2");
+    assert_int_equal(f.settings.requests_per_1000_s, 20000);
+    assert_int_equal(f.settings.requests_at_once, 20);
+    vault_environment_free(f.kept);
+}
+
+TEST(roots_and_certificates_that_are_configured_are_not_added_to)
+{
+    struct vault_settings before = {.ca_file = "own", .client_cert_file = "crt"};
+    struct filled f = fill((const char *const[]){"VAULT_CACERT", "ca", "VAULT_CAPATH", "folder",
+                                                 "VAULT_CACERT_BYTES", "pem", "VAULT_CLIENT_KEY",
+                                                 "key", "VAULT_CLIENT_KEY_BYTES", "k", NULL},
+                           before);
+
+    assert_true(f.ok);
+    assert_string_equal(f.settings.ca_file, "own");
+    assert_null(f.settings.ca_folder);
+    assert_null(f.settings.ca_pem.start);
+    assert_null(f.settings.client_key_file);
+    assert_null(f.settings.client_key_pem);
+    vault_environment_free(f.kept);
+}
+
+TEST(a_port_or_a_socket_needs_no_srv_record)
+{
+    static const char *const with[] = {"https://v:8200", "https://[::1]:8200/base", "unix:///s"};
+    static const char *const without[] = {"https://v", "https://[::1]/base"};
+
+    for (size_t i = 0; i < sizeof with / sizeof *with; i++) {
+        struct filled f = FILL("VAULT_SRV_LOOKUP", "true", "VAULT_ADDR", with[i]);
+
+        assert_true(f.ok);
+        vault_environment_free(f.kept);
+    }
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
+        struct filled f = FILL("VAULT_SRV_LOOKUP", "true", "VAULT_ADDR", without[i]);
+
+        assert_false(f.ok);
+        assert_non_null(
+            strstr(f.why.text, "VAULT_SRV_LOOKUP is set and the address names no port"));
+    }
+}
+
 TEST(bao_hides_vault_even_when_empty)
 {
     struct filled f = FILL("BAO_ADDR", "https://bao:1", "VAULT_ADDR", "https://v:1", "BAO_TOKEN",
@@ -122,6 +190,15 @@ TEST(a_bad_value_names_its_variable_and_never_shows_a_token)
     expect_bad("BAO_CLIENT_TIMEOUT", "soon");
     expect_bad("VAULT_CLIENT_TIMEOUT", "-1");
     expect_bad("VAULT_CLIENT_TIMEOUT", "0");
+    expect_bad("VAULT_MAX_RETRIES", "-1");
+    expect_bad("BAO_RATE_LIMIT", "fast");
+    expect_bad("BAO_RATE_LIMIT", "0");
+    expect_bad("BAO_RATE_LIMIT", "5:");
+    expect_bad("BAO_RATE_LIMIT", "0.0001");
+    expect_bad("VAULT_DISABLE_REDIRECTS", "yes");
+    expect_bad("VAULT_SRV_LOOKUP", "yes");
+    expect_bad("VAULT_WRAP_TTL", "60");
+    expect_bad("BAO_HEADERS", "{}");
 }
 
 TEST(timeouts_are_seconds_or_durations)
@@ -148,7 +225,9 @@ TEST(an_empty_environment_changes_nothing)
 
 int main(void)
 {
-    return RUN(CASE(every_variable_lands_where_it_belongs), CASE(bao_hides_vault_even_when_empty),
+    return RUN(CASE(every_variable_lands_where_it_belongs), CASE(the_rest_of_them_too),
+               CASE(roots_and_certificates_that_are_configured_are_not_added_to),
+               CASE(a_port_or_a_socket_needs_no_srv_record), CASE(bao_hides_vault_even_when_empty),
                CASE(an_agents_address_comes_first), CASE(what_is_configured_is_left_alone),
                CASE(a_bad_value_names_its_variable_and_never_shows_a_token),
                CASE(timeouts_are_seconds_or_durations), CASE(an_empty_environment_changes_nothing));

@@ -202,6 +202,27 @@ TEST(every_request_carries_what_a_proxys_listener_demands)
     scene_close(scene);
 }
 
+/* Without the limit all would go out at once. */
+TEST(no_more_requests_go_out_than_the_limit_allows)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+    uint64_t began = uv_hrtime();
+
+    scene_open_client(scene, (struct vault_settings){.timeout_ms = 20000,
+                                                     .requests_per_1000_s = 20000,
+                                                     .requests_at_once = 2});
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/data/a", DATA("{\"k\":\"v\"}", "1"));
+    for (int i = 0; i < 10; i++) {
+        outcome = read_a(scene);
+        expect_kind(&outcome, FAILURE_NONE, "");
+    }
+    /* Twelve with the look-up and the mount: two at once, ten at 50 ms each. */
+    assert_int_equal(loopback_count(scene->server), 12);
+    assert_true(uv_hrtime() - began >= UINT64_C(490000000));
+    scene_close(scene);
+}
+
 /* ---- namespaces ------------------------------------------------------------------------------ */
 
 #define HEALTH_PATH "/v1/sys/health"
@@ -290,6 +311,7 @@ int main(void)
         CASE(a_quota_is_waited_for_even_when_it_names_no_time), CASE(max_tries_of_one_means_one),
         CASE(states_that_only_other_products_know_are_named), CASE(a_half_answer_is_no_answer),
         CASE(a_slow_answer_is_waited_for_and_silence_is_not),
+        CASE(no_more_requests_go_out_than_the_limit_allows),
         CASE(every_request_carries_what_a_proxys_listener_demands),
         CASE(trap_12_a_server_that_ignores_the_namespace_is_not_read_from),
         CASE(a_namespace_is_verified_once),
