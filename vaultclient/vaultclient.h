@@ -56,9 +56,9 @@ enum vault_auth_method {
     VAULT_AUTH_KUBERNETES, /* `role`, and `jwt`: default the file where a pod finds its service
                               account's token */
     VAULT_AUTH_JWT,        /* `role` (none: the mount's default role) and `jwt` */
-    VAULT_AUTH_CERT,       /* the client certificate of the settings; `role` (none: any that fits) */
-    VAULT_AUTH_USERPASS,   /* `username` and `password` */
-    VAULT_AUTH_AZURE,      /* `role`, `jwt`, and the members azure_... ; HashiCorp Vault only */
+    VAULT_AUTH_CERT,     /* the client certificate of the settings; `role` (none: any that fits) */
+    VAULT_AUTH_USERPASS, /* `username` and `password` */
+    VAULT_AUTH_AZURE,    /* `role`, `jwt`, and the members azure_... ; HashiCorp Vault only */
 };
 
 /* A value or the file that holds it (read at each login; one trailing newline is dropped). */
@@ -336,6 +336,125 @@ struct operation *vault_read_notes(struct vault_client *client, struct vault_key
 struct operation *vault_write_notes(struct vault_client *client, struct vault_key key,
                                     const struct vault_note *notes, size_t count, unsigned lane,
                                     vault_notes_done *done, void *context);
+
+/* ---- capabilities ---------------------------------------------------------------------------- */
+
+/* What a token may do with a path, as a sum of these; root may do all. */
+enum vault_capability {
+    VAULT_MAY_CREATE = 1,
+    VAULT_MAY_READ = 2,
+    VAULT_MAY_UPDATE = 4,
+    VAULT_MAY_DELETE = 8,
+    VAULT_MAY_LIST = 16,
+    VAULT_MAY_PATCH = 32,
+    VAULT_MAY_SUDO = 64,
+    VAULT_MAY_ALL = 127,
+};
+/* Of each path that was asked about, in that order. Control groups do not show
+ * (sys/capabilities-self knows nothing of them). */
+typedef void vault_capabilities_done(const unsigned *capabilities, size_t count,
+                                     const struct failure *failure, void *context);
+/* Paths as they stand behind /v1/: "kv/data/app", "kv/metadata/app/" for a list. 1 to 256 of them.
+ */
+struct operation *vault_read_capabilities(struct vault_client *client, const struct text *paths,
+                                          size_t count, unsigned lane,
+                                          vault_capabilities_done *done, void *context);
+
+/* ---- response wrapping ----------------------------------------------------------------------- */
+
+/* A wrapping token holds one answer for whoever unwraps it first. Any other request that is made
+ * with it destroys it. */
+struct vault_wrapping {
+    struct text creation_path; /* what made it: "transit/sign/approval". Names no namespace */
+    int64_t created_at;
+    uint32_t ttl_s;
+    const struct secret *token; /* these two only when it was just made; else NULL and empty */
+    struct text accessor;
+};
+typedef void vault_wrapping_done(const struct vault_wrapping *wrapping,
+                                 const struct failure *failure, void *context);
+/* Wraps {"<name>": value}; its creation path is "sys/wrapping/wrap", as for anybody who does that.
+ */
+struct operation *vault_wrap(struct vault_client *client, struct text name,
+                             const struct secret *value, uint32_t ttl_s, unsigned lane,
+                             vault_wrapping_done *done, void *context);
+/* Uses nothing up. DENIED: it was used, has expired or never was. */
+struct operation *vault_lookup_wrapping(struct vault_client *client, const struct secret *token,
+                                        unsigned lane, vault_wrapping_done *done, void *context);
+
+/* What must be true of a wrapping token before it is used up. */
+struct vault_unwrapping {
+    const struct secret *token;
+    struct text creation_path; /* exactly this */
+    int64_t created_after;     /* ms; 0: whenever */
+    uint32_t max_ttl_s;        /* 0: any */
+};
+/* Looks it up, compares, and unwraps it once, never twice. A token of another namespace than the
+ * client's is refused unseen, since its creation path would look the same. `data` is the JSON
+ * object that was wrapped. DENIED: one of these is not so, or it was used between looking and
+ * unwrapping, which is an alarm. When the answer is lost it is looked up once more: NETWORK, it was
+ * not used and is still good; AMBIGUOUS, it is used up or nobody can tell, and another has to be
+ * asked for. */
+typedef void vault_unwrap_done(const struct secret *data, const struct vault_wrapping *wrapping,
+                               const struct failure *failure, void *context);
+struct operation *vault_unwrap(struct vault_client *client,
+                               const struct vault_unwrapping *unwrapping, unsigned lane,
+                               vault_unwrap_done *done, void *context);
+
+/* ---- transit: signatures --------------------------------------------------------------------- */
+
+/* `key`.path is the name of a key of the transit mount `key`.mount. */
+struct vault_signing {
+    struct vault_key key;
+    struct text input;    /* any bytes; not hashed before */
+    struct text context;  /* for derived keys only; empty: none */
+    uint32_t key_version; /* 0: the newest */
+    uint32_t
+        wrap_ttl_s; /* the signature comes wrapped, for somebody else to unwrap; 0: it does not */
+};
+struct vault_signature {
+    uint32_t key_version;                  /* 0 when it is wrapped */
+    struct text signature;                 /* "vault:v1:<base64>"; empty when it is wrapped */
+    const struct vault_wrapping *wrapping; /* NULL unless it is wrapped */
+};
+typedef void vault_sign_done(const struct vault_signature *signature, const struct failure *failure,
+                             void *context);
+struct operation *vault_sign(struct vault_client *client, const struct vault_signing *signing,
+                             unsigned lane, vault_sign_done *done, void *context);
+
+/* Asks the server; with the public key one can also tell offline. Garbage behind the prefix is not
+ * valid; without a prefix it is INVALID. */
+typedef void vault_verify_done(bool is_valid, const struct failure *failure, void *context);
+struct operation *vault_verify(struct vault_client *client, const struct vault_signing *signing,
+                               struct text signature, unsigned lane, vault_verify_done *done,
+                               void *context);
+
+struct vault_public_key {
+    uint32_t version;
+    struct text key; /* ed25519: base64 of its 32 bytes; others: PEM */
+    int64_t created_at;
+};
+struct vault_public_keys {
+    struct text type; /* "ed25519" */
+    uint32_t latest_version;
+    const struct vault_public_key *keys; /* by version, upwards */
+    size_t count;
+};
+typedef void vault_public_keys_done(const struct vault_public_keys *keys,
+                                    const struct failure *failure, void *context);
+/* NOT_FOUND: no such key. INVALID: it has no public half. */
+struct operation *vault_read_public_keys(struct vault_client *client, struct vault_key key,
+                                         struct text context_of_key, unsigned lane,
+                                         vault_public_keys_done *done, void *context);
+
+/* ---- audit logs ------------------------------------------------------------------------------ */
+
+/* What stands for `value` in the log of that audit device: "hmac-sha256:<hex>". To find a key's
+ * uses there. Numbers and field names are logged in clear, by the way. */
+typedef void vault_audit_hash_done(struct text hash, const struct failure *failure, void *context);
+struct operation *vault_audit_hash(struct vault_client *client, struct text device,
+                                   const struct secret *value, unsigned lane,
+                                   vault_audit_hash_done *done, void *context);
 
 #pragma GCC visibility pop
 

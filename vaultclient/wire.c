@@ -47,6 +47,13 @@ bool vault_wire_check_token(struct text token, const char *what, struct failure 
     return true;
 }
 
+bool vault_wire_check_path(struct text path, struct failure *why)
+{
+    if (text_ends_with(path, TEXT("/")))
+        path.size--;
+    return check_path(path, "path", why);
+}
+
 void vault_wire_target(struct buffer *out, struct vault_key key, const char *part, uint32_t version)
 {
     buffer_append_string(out, "/v1/");

@@ -157,6 +157,58 @@ must_use bool vault_wire_notes_body(const struct wire_notes *notes, struct buffe
 /* Views into `notes`, in an array to memory_free(); NULL when out of memory. */
 must_use struct vault_note *vault_wire_notes_list(const struct wire_notes *notes, size_t *count);
 
+/* ---- wire_wrapping.c: and capabilities, and audit hashes ------------------------------------- */
+
+/* Like the path of a key, but it may end with a slash. */
+must_use bool vault_wire_check_path(struct text path, struct failure *why);
+must_use bool vault_wire_paths_body(const struct text *paths, size_t count, struct buffer *out);
+/* Sums of enum vault_capability, in the order of `paths`. */
+must_use bool vault_wire_capabilities(struct text body, const struct text *paths, size_t count,
+                                      unsigned *ret, struct failure *why);
+
+struct wire_wrapping {
+    struct vault_wrapping wrapping; /* its texts are `accessor` and `path` */
+    struct secret *token;
+    char *accessor, *path;
+};
+void vault_wire_wrapping_clear(struct wire_wrapping *wrapping);
+/* An answer that was asked to be wrapped. */
+must_use bool vault_wire_wrapped(int status, struct text body, const struct secret *hidden,
+                                 struct wire_wrapping *ret, struct failure *why);
+must_use bool vault_wire_wrapping_lookup(int status, struct text body, struct wire_wrapping *ret,
+                                         struct failure *why);
+/* The same wrapping, looked up twice? */
+bool vault_wire_wrapping_same(const struct wire_wrapping *a, const struct wire_wrapping *b);
+/* The JSON object that was wrapped. */
+must_use bool vault_wire_unwrapped(int status, struct text body, struct secret **ret,
+                                   struct failure *why);
+/* What stands behind the second point of a token: the id of its namespace; empty in the root. */
+struct text vault_wire_token_suffix(struct text token);
+/* {"<name>":"<value>"} */
+must_use bool vault_wire_member_body(struct text name, struct text value, struct buffer *out);
+must_use bool vault_wire_audit_hash(int status, struct text body, const struct secret *hidden,
+                                    struct buffer *out, struct failure *why);
+
+/* ---- wire_transit.c -------------------------------------------------------------------------- */
+
+must_use bool vault_wire_check_transit(struct vault_key key, struct failure *why);
+/* "transit/<verb>/<key>" below /v1/. */
+void vault_wire_transit_target(struct buffer *out, struct vault_key key, const char *verb,
+                               struct text context);
+/* `signature` empty: to sign. */
+must_use bool vault_wire_sign_body(const struct vault_signing *signing, struct text signature,
+                                   struct buffer *out);
+/* `asked` is the version of the key that was asked for; 0: any. */
+must_use bool vault_wire_signature(int status, struct text body, uint32_t asked,
+                                   struct buffer *signature, uint32_t *version,
+                                   struct failure *why);
+must_use bool vault_wire_verified(int status, struct text body, bool *is_valid,
+                                  struct failure *why);
+/* One block to vault_wire_public_keys_free(). */
+must_use bool vault_wire_public_keys(int status, struct text body, struct vault_public_keys *ret,
+                                     struct failure *why);
+void vault_wire_public_keys_free(struct vault_public_keys *keys);
+
 /* ---- wire_auth.c ----------------------------------------------------------------------------- */
 
 struct wire_token {
