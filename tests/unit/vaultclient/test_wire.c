@@ -75,7 +75,7 @@ TEST(every_status_has_its_kind)
         {501, "{\"errors\":[]}", FAILURE_REMOTE, "not initialised"},
         {503, "{\"errors\":[\"Vault is sealed\"]}", FAILURE_REMOTE, "503 Vault is sealed"},
         {502, "<html>Bad gateway</html>", FAILURE_PROTOCOL, "web page"},
-        {503, "upstream connect error", FAILURE_REMOTE, "503 without a word why"},
+        {503, "upstream connect error", FAILURE_REMOTE, "503, but not in Vault's words"},
         {202, "{}", FAILURE_PROTOCOL, "202"},
     };
 
