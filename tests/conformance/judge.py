@@ -52,7 +52,18 @@ OAUTH_ERROR = record(
 IDENTITY_TOKEN = record(
     {"access_token": TOKEN, "expires_on": DIGITS, "resource": TEXT, "token_type": {"const": "Bearer"}},
     expires_in=DIGITS, ext_expires_in=DIGITS, not_before=DIGITS, client_id=TEXT, refresh_in=DIGITS, refresh_token={"const": ""})
+METADATA_TOKEN = dict(IDENTITY_TOKEN, required=IDENTITY_TOKEN["required"] + ["expires_in"])
+FABRIC_TOKEN = record({"access_token": TOKEN, "expires_on": {"type": "integer"}, "resource": TEXT,
+                       "token_type": {"const": "Bearer"}})
+CLI_TOKEN = record({"accessToken": TOKEN, "expires_on": {"type": "integer"}, "subscription": {"format": "uuid"},
+                    "tenant": {"format": "uuid"}, "tokenType": {"const": "Bearer"}},
+                   expiresOn={"type": "string", "pattern": r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$"})
+# The metadata service's own form, App Service's, Service Fabric's.
+IDENTITY_ERROR = {"anyOf": [record({"error": TEXT, "error_description": TEXT}),
+                            record({"statusCode": {"type": "integer"}, "message": TEXT}),
+                            record({"error": record({"code": TEXT, "message": TEXT})})]}
 EMPTY = None
+ANY = True
 
 # (target, method, path, what it is and why no OpenAPI file is asked, {status: schema}); other statuses must be errors.
 DOCUMENTED = [
@@ -65,6 +76,9 @@ DOCUMENTED = [
      r"authorizationRules/[^/]+/(listKeys|regenerateKeys)", "Relay, whose file is not among these: as Event Hubs",
      {200: record({"primaryKey": TEXT, "secondaryKey": TEXT}, keyName=TEXT, primaryConnectionString=TEXT,
                   secondaryConnectionString=TEXT)}),
+    ("arm", "GET", r"/metadata/endpoints", "the addresses of a cloud: ARM's own page", {200: {
+        "type": "array", "minItems": 1, "items": {"type": "object", "required": ["name", "resourceManager", "authentication"],
+                                                  "properties": {"resourceManager": URL}}}}),
     ("entra", "POST", r"/[^/]+/oauth2/v2\.0/token", "a token: the OAuth 2.0 pages of Microsoft Entra", {200: record(
         {"token_type": {"const": "Bearer"}, "expires_in": {"type": "integer", "minimum": 0}, "access_token": TOKEN},
         ext_expires_in={"type": "integer"}, refresh_in={"type": "integer"})}),
@@ -76,11 +90,16 @@ DOCUMENTED = [
     ("entra", "GET", r"/([^/]+/discovery/v2\.0|federation)/keys", "the signing keys: RFC 7517", {200: {
         "type": "object", "required": ["keys"], "properties": {"keys": {"type": "array", "minItems": 1, "items": {
             "type": "object", "required": ["kty", "kid", "n", "e"]}}}}}),
-    ("imds", "GET", r"/metadata/identity/oauth2/token/?", "a managed identity's token: the IMDS pages",
-     {200: dict(IDENTITY_TOKEN, required=IDENTITY_TOKEN["required"] + ["expires_in"])}),
+    ("imds", "GET", r"(/arc)?/metadata/identity/oauth2/token/?", "a managed identity's token: the IMDS and Arc pages",
+     {200: METADATA_TOKEN}),
+    ("imds", "GET", r"/(msi|azureml)/token", "a managed identity's token: the App Service and Azure ML pages",
+     {200: IDENTITY_TOKEN}),
+    ("imds", "POST", r"/cloudshell/token", "a managed identity's token: Cloud Shell", {200: IDENTITY_TOKEN}),
+    ("imds", "GET", r"/fabric/token", "a managed identity's token: the Service Fabric pages", {200: FABRIC_TOKEN}),
+    ("imds", "GET", r"/az", "what \"az account get-access-token\" prints: the Azure CLI's pages", {200: CLI_TOKEN, 400: ANY}),
 ]
 # Whose errors have a form of their own.
-ERRORS = {"entra": OAUTH_ERROR, "imds": {"type": "object", "required": ["error", "error_description"]}}
+ERRORS = {"entra": OAUTH_ERROR, "imds": IDENTITY_ERROR}
 
 
 class Verdict:
@@ -158,7 +177,8 @@ class Judge:
             return Verdict("refused", "faults where there is nothing", [])
         if exchange.is_ours or exchange.status < 400:
             return Verdict("refused", "no document", ["neither an OpenAPI file nor the short list has this"])
-        return Verdict("refused", "%s: what is nowhere is refused in its own form" % exchange.target, self._error(exchange))
+        return Verdict("refused", "%s: what is nowhere is refused" % exchange.target,
+                       self._error(exchange) if exchange.target in ("arm", "activity") else [])
 
     def _documented(self, schemas, exchange):
         if exchange.status == 0 or exchange.fault in SPOILT or (exchange.fault == "status" and exchange.status < 400):
@@ -166,7 +186,7 @@ class Judge:
         if exchange.status not in schemas:
             return self._error(exchange)
         schema = schemas[exchange.status]
-        problems = self._fits(schema, exchange) if schema else []
+        problems = self._fits(schema, exchange) if schema not in (EMPTY, ANY) else []
         if schema is EMPTY and exchange.answer:
             problems.append("a body where none belongs")
         if exchange.target == "arm":

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // @azure/identity, as published, against the lab: every credential that is supported here, and each refusal.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import {
   AzureCliCredential, ChainedTokenCredential, ClientAssertionCredential, ClientCertificateCredential, DefaultAzureCredential,
   EnvironmentCredential, ManagedIdentityCredential, WorkloadIdentityCredential,
@@ -73,6 +75,36 @@ test("a managed identity that is not ready yet is asked again", async () => {
   const requests = await asked(() => new ManagedIdentityCredential({ retryOptions: { maxRetries: 2, retryDelayInMs: 10 } })
     .getToken("https://management.azure.com/.default"));
   assert.deepEqual(requests.map((r) => r.status), [404, 200]);
+});
+
+const managed = {
+  "App Service": { IDENTITY_ENDPOINT: lab.app_service_url, IDENTITY_HEADER: lab.app_service_header },
+  "Azure ML": { MSI_ENDPOINT: lab.azure_ml_url, MSI_SECRET: lab.azure_ml_secret },
+  "Cloud Shell": { MSI_ENDPOINT: lab.cloud_shell_url },
+  "Service Fabric": { IDENTITY_ENDPOINT: lab.service_fabric_url, IDENTITY_HEADER: lab.service_fabric_header,
+    IDENTITY_SERVER_THUMBPRINT: lab.service_fabric_thumbprint },
+};
+const inProcess = (variables) => spawnSync(process.execPath, [fileURLToPath(new URL("managed.mjs", import.meta.url))],
+  { env: { ...environment, ...variables }, encoding: "utf8" });
+
+for (const [where, variables] of Object.entries(managed)) {
+  test(`a managed identity gets a token: ${where}`, async () => {
+    const requests = await asked(async () => assert.equal(inProcess(variables).stdout, lab.endpoint + "\n"));
+    assert.equal(requests[0].target, "imds");
+  });
+}
+
+test("a managed identity that does not know the secret is refused: App Service", () => {
+  const { status, stdout } = inProcess({ ...managed["App Service"], IDENTITY_HEADER: "wrong" });
+  assert.equal(status, 1);
+  assert.match(stdout, /401|[Uu]nauthorized|ManagedIdentityCredential/);
+});
+
+test("the Azure CLI is asked, and its token taken", async () => {
+  process.env.PATH = lab.az_directory + ":" + process.env.PATH;
+  await letsIn(new AzureCliCredential());
+  await letsIn(new AzureCliCredential({ tenantId: lab.tenant }));
+  await assert.rejects(new AzureCliCredential({ tenantId: nobody }).getToken(scope), /AADSTS90002/);
 });
 
 test("the Azure CLI's token is taken", async () => {
