@@ -193,7 +193,7 @@ void arm_handle(struct exchange *exchange)
     char *version;
 
     take_correlation(exchange);
-    if (!bearer_accept(exchange) || !quota_allows(exchange))
+    if (cloud_metadata_handle(exchange) || !bearer_accept(exchange) || !quota_allows(exchange))
         return;
     version = api_version(exchange);
     if (!version)

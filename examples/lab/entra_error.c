@@ -39,6 +39,20 @@ int entra_error_status(int code)
     return aadsts_of(code).status;
 }
 
+static bool is_guid(struct text text)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+
+    for (size_t i = 0; i < text.size; i++) {
+        bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+        if (is_dash ? text.start[i] != '-'
+                    : !text_contains_byte((struct text){digits, sizeof(digits) - 1}, text.start[i]))
+            return false;
+    }
+    return text.size == GUID_SIZE - 1;
+}
+
 json_t *entra_error_json(const struct exchange *exchange, int code, const char *sentence)
 {
     struct text asked = server_header(exchange->request, "client-request-id");
@@ -48,7 +62,7 @@ json_t *entra_error_json(const struct exchange *exchange, int code, const char *
 
     guid_new(trace);
     guid_new(correlation);
-    if (asked.size == GUID_SIZE - 1 && text_is_printable(asked) && text_is_utf8(asked))
+    if (is_guid(asked))
         snprintf(correlation, sizeof(correlation), "%.*s", TEXT_ARG(asked));
     gmtime_r(&now, &parts);
     strftime(timestamp, sizeof(timestamp), "%Y-%m-%d %H:%M:%SZ", &parts);

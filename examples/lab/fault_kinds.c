@@ -100,7 +100,7 @@ bool fault_kind_read(struct text name, enum target target, enum fault_kind *ret,
 static bool can_be_stale(enum target target, struct text method, struct text path)
 {
     if (target == TARGET_ARM)
-        return text_matches(path, TEXT("*/listKeys"));
+        return text_matches(path, TEXT("*/list*")) || text_matches(path, TEXT("*/sharedKeys"));
     if (target == TARGET_VAULT)
         return text_is(method, "GET") && (text_matches(path, TEXT("/v1/*/data/*")) ||
                                           text_matches(path, TEXT("/v1/*/metadata/*")));

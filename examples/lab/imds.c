@@ -16,7 +16,7 @@ struct ids {
     const char *client_id, *object_id[2], *resource_id;
 };
 
-struct source {
+struct identity_source {
     const char *path, *method, *version;          /* version NULL: any */
     const char *header;                           /* what must be sent */
     const char *value;                            /* NULL: the secret of the lab */
@@ -62,7 +62,7 @@ static const struct ids machine_ids = {"client_id", {"object_id", NULL}, "msi_re
 static const struct ids app_ids = {"client_id", {"principal_id", "object_id"}, "mi_res_id"};
 static const struct ids notebook_ids = {"clientid", {NULL, NULL}, NULL};
 
-static const struct source sources[] = {
+static const struct identity_source sources[] = {
     {"/metadata/identity/oauth2/token", "GET", NULL, "Metadata", "true", &machine_ids, true, false,
      is_from_here, refuse_flat},
     {"/arc/metadata/identity/oauth2/token", "GET", "2020-06-01", "Metadata", "true", &machine_ids,
@@ -76,7 +76,7 @@ static const struct source sources[] = {
     {"/cloudshell/token", "POST", NULL, "Metadata", "true", NULL, true, false, NULL, refuse_nested},
 };
 
-static const struct source *source_of(struct text path)
+static const struct identity_source *source_of(struct text path)
 {
     while (text_ends_with(path, TEXT("/")))
         path.size--;
@@ -118,7 +118,8 @@ static json_t *number_text(int64_t number)
     return json_sprintf("%lld", (long long)number);
 }
 
-static void issue(struct exchange *exchange, const struct source *source, const char *resource)
+static void issue(struct exchange *exchange, const struct identity_source *source,
+                  const char *resource)
 {
     int64_t lifetime = lifetime_s(exchange->lab, TOKEN_LIFETIME_S), now = exchange_now_s(exchange);
     char *token = token_for(exchange, resource, now, lifetime);
@@ -153,7 +154,7 @@ static bool id_fits(struct text parameters, const char *name, const char *expect
     return is_fitting;
 }
 
-static bool identity_exists(const struct source *source, struct text parameters)
+static bool identity_exists(const struct identity_source *source, struct text parameters)
 {
     const struct ids *ids = source->ids;
 
@@ -179,7 +180,8 @@ static bool names_identity(struct text parameters)
     return is_named;
 }
 
-static void answer(struct exchange *exchange, const struct source *source, struct text parameters)
+static void answer(struct exchange *exchange, const struct identity_source *source,
+                   struct text parameters)
 {
     char *version = server_parameter(exchange->request->query, "api-version", true);
     char *resource = server_parameter(parameters, "resource", false);
@@ -208,7 +210,7 @@ static void answer(struct exchange *exchange, const struct source *source, struc
     free(resource);
 }
 
-static bool has_its_header(struct exchange *exchange, const struct source *source)
+static bool has_its_header(struct exchange *exchange, const struct identity_source *source)
 {
     struct text given = server_header(exchange->request, source->header);
 
@@ -217,7 +219,7 @@ static bool has_its_header(struct exchange *exchange, const struct source *sourc
     return text_is(given, exchange->lab->identity_header);
 }
 
-static void handle(struct exchange *exchange, const struct source *source)
+static void handle(struct exchange *exchange, const struct identity_source *source)
 {
     bool is_post = strcmp(source->method, "POST") == 0;
 
@@ -267,7 +269,7 @@ static void command_line(struct exchange *exchange)
 
 void imds_handle(struct exchange *exchange)
 {
-    const struct source *source = source_of(text_of(exchange->path));
+    const struct identity_source *source = source_of(text_of(exchange->path));
     char *client_id = server_parameter(exchange->request->query, "client_id", false);
 
     exchange_caller(exchange, text_of(client_id));

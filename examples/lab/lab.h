@@ -288,6 +288,10 @@ void entra_error(struct exchange *exchange, int code, const char *format, ...) p
 must_use json_t *entra_error_json(const struct exchange *exchange, int code, const char *sentence);
 int entra_error_status(int code); /* 0: a number we do not know */
 
+/* Answers the exchange and returns true when it asks for the addresses of this cloud
+ * (cloud_metadata.c). */
+must_use bool cloud_metadata_handle(struct exchange *exchange);
+
 /* Takes the token of a request to ARM and fills exchange->claims; otherwise answers the exchange
  * and returns false (bearer.c). */
 must_use bool bearer_accept(struct exchange *exchange);
