@@ -30,10 +30,13 @@ static bool open_issuer(struct azure_client *client, enum token_issuer issuer, s
     const struct credential *credential = &client->credential;
     const struct upstream_settings settings[] = {
         [ISSUER_ENTRA] = {.origin = credential->authority,
+                          .name = credential->authority,
                           .ca_file = client->ca_file,
                           .max_in_flight = client->max_in_flight},
         [ISSUER_IDENTITY] = {.origin = credential->identity_origin,
+                             .name = credential->identity_origin,
                              .max_in_flight = client->max_in_flight,
+                             .pinned_certificate = credential->identity_thumbprint,
                              .proxy = "",
                              .allow_plain = true},
     };
@@ -41,8 +44,6 @@ static bool open_issuer(struct azure_client *client, enum token_issuer issuer, s
     if (issuer == ISSUER_CLI || client->issuers[issuer])
         return true;
     client->issuers[issuer] = upstream_open(client->http, &settings[issuer], why);
-    if (!client->issuers[issuer])
-        failure_prefix(why, "%s", settings[issuer].origin);
     return client->issuers[issuer];
 }
 

@@ -118,12 +118,32 @@ static CURLcode set_place(struct exchange *exchange, CURL *easy)
     return code;
 }
 
-/* Otherwise what was received stays in OpenSSL's buffers, and in the heap after them. */
-static CURLcode cleanse_plaintext(CURL *easy, void *tls, void *context)
+/* The certificate itself is what is trusted, so its names, dates and issuer do not matter. */
+static int verify_pinned(X509_STORE_CTX *chain, void *context)
 {
+    const struct upstream *upstream = context;
+    X509 *certificate = X509_STORE_CTX_get0_cert(chain);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+
+    if (certificate && X509_digest(certificate, EVP_sha1(), digest, &size) &&
+        size == sizeof(upstream->pinned) && !memcmp(digest, upstream->pinned, size))
+        return 1;
+    X509_STORE_CTX_set_error(chain, X509_V_ERR_CERT_REJECTED);
+    return 0;
+}
+
+static CURLcode set_up_tls(CURL *easy, void *tls, void *context)
+{
+    const struct upstream *upstream = context;
+
     (void)easy;
-    (void)context;
+    /* Otherwise what was received stays in OpenSSL's buffers, and in the heap after them. */
     SSL_CTX_set_options(tls, SSL_OP_CLEANSE_PLAINTEXT);
+    if (upstream->is_pinned) {
+        SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_cert_verify_callback(tls, verify_pinned, context);
+    }
     return CURLE_OK;
 }
 
@@ -141,7 +161,8 @@ static CURLcode set_trust(const struct exchange *exchange, CURL *easy)
     CURLcode code = CURLE_OK;
 
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CURLOPT_SSL_CTX_FUNCTION, cleanse_plaintext);
+    SET(CURLOPT_SSL_CTX_FUNCTION, set_up_tls);
+    SET(CURLOPT_SSL_CTX_DATA, exchange->upstream);
     if (upstream->ca_pem.size)
         SET(CURLOPT_CAINFO_BLOB, &roots);
     else
@@ -149,7 +170,9 @@ static CURLcode set_trust(const struct exchange *exchange, CURL *easy)
     /* A CA folder would switch off the cache of parsed roots: 35 times the cost per connection. */
     SET(CURLOPT_CAPATH, NULL);
     SET(CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S);
-    if (upstream->accept_any_certificate) {
+    if (upstream->is_pinned)
+        SET(CURLOPT_SSL_SESSIONID_CACHE, 0L); /* a resumed session would not be looked at */
+    if (upstream->accept_any_certificate || upstream->is_pinned) {
         SET(CURLOPT_SSL_VERIFYPEER, 0L);
         SET(CURLOPT_SSL_VERIFYHOST, 0L);
     }

@@ -73,7 +73,10 @@ static void explain_certificate(const struct exchange *exchange, struct failure 
 
     curl_easy_getinfo(exchange->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
     /* libcurl compares names after OpenSSL's verdict, and has none of OpenSSL's words for it. */
-    if (verdict == X509_V_OK || verdict == X509_V_ERR_UNSPECIFIED)
+    if (upstream->is_pinned)
+        failure_set(failure, FAILURE_NETWORK,
+                    "its certificate is not the one whose thumbprint was given");
+    else if (verdict == X509_V_OK || verdict == X509_V_ERR_UNSPECIFIED)
         failure_set(failure, FAILURE_NETWORK, "its certificate is not for the name %s",
                     place->host);
     else if (verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CERT_NOT_YET_VALID)

@@ -47,6 +47,8 @@ struct upstream_settings {
     unsigned max_connections;    /* default 4 */
     bool allow_plain;            /* http:// beyond loopback (IMDS needs it) */
     bool accept_any_certificate; /* VAULT_SKIP_VERIFY: only for the user who asked for it */
+    const char *pinned_certificate; /* its SHA-1 thumbprint in hex: the server must have this very
+                                       certificate, whoever signed it, for whatever name */
 };
 
 /* NULL with `why`: a bad origin, a file that is not there, out of memory. */

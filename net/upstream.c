@@ -102,7 +102,7 @@ static bool set_roots(struct upstream *upstream, const struct upstream_settings 
 {
     const char *file = settings->ca_file;
 
-    if (settings->accept_any_certificate)
+    if (settings->accept_any_certificate || upstream->is_pinned)
         return true;
     if (settings->ca_folder || settings->ca_pem.size)
         return trust_gather(file, settings->ca_folder, settings->ca_pem, &upstream->ca_pem, why);
@@ -135,6 +135,17 @@ static bool set_certificate(struct upstream *upstream, const struct upstream_set
            copy(key, &upstream->client_key_file, why);
 }
 
+static bool set_pin(struct upstream *upstream, const char *thumbprint, struct failure *why)
+{
+    if (!thumbprint)
+        return true;
+    upstream->is_pinned =
+        hex_decode(text_of(thumbprint), upstream->pinned, sizeof(upstream->pinned));
+    return upstream->is_pinned ||
+           failure_set(why, FAILURE_INVALID,
+                       "the thumbprint of its certificate is not 40 hex digits (SHA-1)");
+}
+
 static bool set_trust(struct upstream *upstream, const struct upstream_settings *settings,
                       struct failure *why)
 {
@@ -143,6 +154,8 @@ static bool set_trust(struct upstream *upstream, const struct upstream_settings 
         return failure_set(why, FAILURE_INVALID,
                            "a client certificate and its key belong together, one is missing");
     upstream->accept_any_certificate = settings->accept_any_certificate;
+    if (!set_pin(upstream, settings->pinned_certificate, why))
+        return false;
     if (!origin_is_tls(&upstream->origin))
         return true;
     return set_roots(upstream, settings, why) && set_certificate(upstream, settings, why);

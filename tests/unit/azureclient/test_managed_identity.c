@@ -16,6 +16,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define HEADER       "canary-identity-header"
 #define RESOURCE     "/subscriptions/s/id 1"
+#define THUMBPRINT   "00112233445566778899AABBCCDDEEFF00112233"
 #define ANSWER       "{\"access_token\":\"canary-TOKEN-1\",\"expires_in\":\"86400\"}"
 #define KEYS                                                                                       \
     {                                                                                              \
@@ -62,7 +63,7 @@ static void make(int kind)
 {
     given.identity_endpoint = kind == APP || kind == FABRIC ? "x" : NULL;
     given.identity_header = kind == APP || kind == FABRIC ? header : NULL;
-    given.identity_server_thumbprint = kind == FABRIC ? "00" : NULL;
+    given.identity_server_thumbprint = kind == FABRIC ? THUMBPRINT : NULL;
     given.msi_endpoint = kind == ML || kind == SHELL ? "x" : NULL;
     given.msi_secret = kind == ML ? header : NULL;
 }
@@ -194,6 +195,102 @@ TEST(an_address_that_is_none_is_refused)
         if (!strstr(why.text, "the address of the managed identity") || strstr(why.text, "canary"))
             fail_msg("%s", why.text);
     }
+    fake_close(&fake);
+}
+
+/* ---- Service Fabric -------------------------------------------------------------------------- */
+
+static struct {
+    char cert[4096], key[4096], thumbprint[41], endpoint[64];
+    struct server *server;
+    unsigned calls;
+} fabric;
+
+static void read_pem(const char *file, char *out, size_t size)
+{
+    FILE *stream = fopen(file, "r");
+
+    assert_non_null(stream);
+    out[fread(out, 1, size - 1, stream)] = '\0';
+    fclose(stream);
+}
+
+/* Expired, signed by itself and for no name: all that matters is that it is this one. */
+static void make_fabric_certificate(void)
+{
+    EVP_PKEY *key = certificates_ec_key();
+    X509 *certificate = certificates_make(key, NULL, NULL, -9999, -999);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+
+    certificates_write(challenge, "");
+    certificates_add(challenge, certificate);
+    read_pem(challenge, fabric.cert, sizeof(fabric.cert));
+    certificates_write(challenge, "");
+    certificates_add_key(challenge, key, NULL);
+    read_pem(challenge, fabric.key, sizeof(fabric.key));
+    assert_int_equal(X509_digest(certificate, EVP_sha1(), digest, NULL), 1);
+    hex_encode(digest, 20, fabric.thumbprint);
+    fabric.calls = 0;
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
+static void on_fabric_call(struct server_call *call, const struct server_request *request,
+                           void *context)
+{
+    (void)context;
+    fabric.calls++;
+    assert_true(text_is(server_header(request, "secret"), HEADER));
+    server_reply(call, 200, NULL, 0, TEXT(ANSWER));
+}
+
+static void by_service_fabric(struct azure_settings *settings, struct fake *its)
+{
+    struct server_settings tls = {.listen = "127.0.0.1:0",
+                                  .tls_cert_pem = fabric.cert,
+                                  .tls_key_pem = fabric.key,
+                                  .on_call = on_fabric_call};
+
+    fabric.server = server_open(&its->loop, &tls, NULL);
+    assert_non_null(fabric.server);
+    snprintf(fabric.endpoint, sizeof(fabric.endpoint), "https://127.0.0.1:%u/some/msi",
+             server_port(fabric.server));
+    settings->credential = (struct azure_credential){
+        .method = AZURE_CREDENTIAL_MANAGED_IDENTITY,
+        .identity_endpoint = fabric.endpoint,
+        .identity_header = header,
+        .identity_server_thumbprint = fabric.thumbprint,
+    };
+    settings->timeout_ms = 9000;
+}
+
+TEST(service_fabric_is_known_by_its_certificate_alone)
+{
+    struct fake_step steps[] = {KEYS};
+
+    make_fabric_certificate();
+    fake_open(&fake, steps, COUNT(steps), by_service_fabric);
+    fake_list_keys(&fake);
+    fake_assert_ok(&fake);
+    fake.client->tokens.refresh_at = fake.client->tokens.expires_at = 0;
+    fake_list_keys(&fake);
+    fake_assert_ok(&fake);
+    assert_int_equal(fabric.calls, 2);
+    server_close(fabric.server, NULL, NULL);
+    fake_close(&fake);
+}
+
+TEST(service_fabric_with_another_certificate_gets_no_secret)
+{
+    struct fake_step steps[] = {KEYS};
+
+    make_fabric_certificate();
+    fabric.thumbprint[0] = fabric.thumbprint[0] == '0' ? '1' : '0';
+    fake_open(&fake, steps, COUNT(steps), by_service_fabric);
+    fake_list_keys(&fake);
+    FAKE_FAILED(&fake, FAILURE_NETWORK, "not the one whose thumbprint was given");
+    assert_int_equal(fabric.calls, 0);
+    server_close(fabric.server, NULL, NULL);
     fake_close(&fake);
 }
 
@@ -395,8 +492,9 @@ int main(void)
         RUN(CASE(each_kind_is_asked_as_it_wants_to_be), CASE(cloud_shell_is_asked_with_a_form),
             CASE(an_id_that_a_kind_does_not_know_is_refused_and_not_left_out),
             CASE(an_address_that_is_none_is_refused), CASE(all_forms_of_an_expiry_are_understood),
+            CASE(service_fabric_is_known_by_its_certificate_alone),
+            CASE(service_fabric_with_another_certificate_gets_no_secret),
             CASE(what_is_sent_to_it_is_never_quoted),
-
             CASE(arc_is_answered_with_the_contents_of_the_file_it_names),
             CASE(arc_is_not_followed_elsewhere), CASE(arc_s_file_must_be_a_small_file_and_no_link),
             CASE(arc_may_ask_once), CASE(arc_must_answer_for_the_identity_asked_for));
