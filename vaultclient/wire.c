@@ -199,7 +199,8 @@ static enum failure_kind kind_of(int status, struct text body)
     case 403:
         return FAILURE_DENIED;
     case 404:
-        return FAILURE_NOT_FOUND;
+        /* Of a secret nothing is known then. */
+        return vault_wire_says(body, "namespace not found") ? FAILURE_INVALID : FAILURE_NOT_FOUND;
     case 413:
         return FAILURE_INVALID;
     case 412:

@@ -339,7 +339,7 @@ TEST(namespaces_are_kept_apart)
     vault_shut(&scene->loop, client, 100);
     client = open_client(scene, &auth, "ns2");
     outcome = vault_field_of(&scene->loop, client, "a", "k", 0);
-    expect_kind(&outcome, FAILURE_DENIED, "namespace");
+    expect_kind(&outcome, FAILURE_INVALID, "404 namespace not found");
     vault_shut(&scene->loop, client, 100);
     secret_free(root);
     scene_close(scene);
