@@ -137,7 +137,7 @@ static uint64_t two_thirds(uint64_t lease_ms)
 static void plan_chore(struct vault_client *client, uint64_t lease_ms)
 {
     struct token *token = &client->token;
-    bool is_ending = !token->is_renewable || lease_ms < token->longest_lease_ms / 2;
+    bool is_ending = !token->is_renewable || lease_ms <= token->longest_lease_ms / 2;
 
     if (lease_ms > token->longest_lease_ms)
         token->longest_lease_ms = lease_ms;
