@@ -77,6 +77,13 @@ static void look_again(struct unwrap_call *unwrap)
     look_up(unwrap, on_looked_up_again);
 }
 
+/* 204: what OpenBao 2.6 answers to the loser of two at the same moment. */
+static bool is_used_up(const struct http_answer *answer)
+{
+    return answer->status == 204 ||
+           (answer->status == 400 && vault_wire_says(answer->body, "wrapping token is not"));
+}
+
 static void on_unwrapped(const struct http_answer *answer, const struct failure *failure,
                          void *context)
 {
@@ -91,7 +98,7 @@ static void on_unwrapped(const struct http_answer *answer, const struct failure 
     } else if (answer->status >= 500 || answer->status == 429) {
         vault_wire_explain(answer->status, answer->body, 0, unwrap->token, &unwrap->lost);
         look_again(unwrap);
-    } else if (answer->status == 400 && vault_wire_says(answer->body, "wrapping token is not")) {
+    } else if (is_used_up(answer)) {
         failure_set(&why, FAILURE_DENIED,
                     "the wrapping token was good a moment ago and is used up now: somebody else "
                     "has unwrapped it; whatever it held is known to them");

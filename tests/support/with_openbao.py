@@ -84,9 +84,15 @@ class Server:
         self.process = subprocess.Popen(
             [binary, "server", "-dev", "-dev-tls", f"-dev-tls-cert-dir={self.dir / 'tls'}",
              f"-dev-root-token-id={self.token}", f"-dev-listen-address=127.0.0.1:{self.port}",
-             "-dev-no-store-token"],
+             "-dev-no-store-token", f"-config={self.config()}"],
             env=environment, cwd=self.dir, stdin=subprocess.DEVNULL, stdout=self.log,
             stderr=self.log)
+
+    def config(self):
+        """An audit device "main" whose log is DIR/audit.log: the server takes none by its API."""
+        path = self.dir / "config.hcl"
+        path.write_text(f'audit "file" "main" {{\n  options {{ file_path = "{self.dir}/audit.log" }}\n}}\n')
+        return path
 
     def call(self, method, path, body=None):
         request = urllib.request.Request(

@@ -149,13 +149,15 @@ TEST(a_token_that_is_used_up_says_so_and_one_used_in_between_is_an_alarm)
     struct outcome outcome;
 
     LOOPBACK_SCRIPT(scene->server, LOOKUP, USED, FOUND);
-    LOOPBACK_SCRIPT(scene->server, UNWRAP, USED);
+    LOOPBACK_SCRIPT(scene->server, UNWRAP, USED, SAYS("204", ""));
     outcome = unwrap(scene, "s.wrap", NULL);
     expect_kind(&outcome.base, FAILURE_DENIED, "was used, has expired or never was one");
     assert_int_equal(scene_count(scene, "POST " UNWRAP), 0);
     outcome = unwrap(scene, "s.wrap", NULL);
     expect_kind(&outcome.base, FAILURE_DENIED, "somebody else has unwrapped it");
     assert_int_equal(scene_count(scene, "POST " UNWRAP), 1);
+    outcome = unwrap(scene, "s.wrap", NULL);
+    expect_kind(&outcome.base, FAILURE_DENIED, "somebody else has unwrapped it");
     scene_close(scene);
 }
 
