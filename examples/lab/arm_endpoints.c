@@ -49,7 +49,7 @@ json_t *endpoint_json(const struct lab *lab, const struct resource *endpoint)
     char *uri = scoring_uri(lab, endpoint);
     json_t *json = json_pack(
         "{s:s, s:s, s:s, s:s, s:{}, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s, s:s, s:s}, "
-        "s:{s:s, s:s, s:{s:s, s:s}, s:s?, s:n, s:s, s:{s:i}, s:s}}",
+        "s:{s:s, s:s, s:{s:s, s:s}, s:s?, s:n, s:s, s:{s:i}}}",
         "id", endpoint->id, "name", endpoint->name, "type", endpoint->source->type, "location",
         LAB_LOCATION, "tags", "kind", "Managed", "identity", "type", "SystemAssigned",
         "principalId", LAB_OBJECT_ID, "tenantId", LAB_TENANT, "systemData", "createdAt", BORN_AT,
@@ -57,8 +57,7 @@ json_t *endpoint_json(const struct lab *lab, const struct resource *endpoint)
         "lastModifiedBy", "ana@example.org", "lastModifiedByType", "User", "properties", "authMode",
         "Key", "description", "A model of the lab", "properties", "azureml.onlineendpointid",
         endpoint->id, "createdBy", "ana@example.org", "scoringUri", uri, "swaggerUri",
-        "provisioningState", state_of(endpoint), "traffic", "blue", 100, "publicNetworkAccess",
-        "Enabled");
+        "provisioningState", state_of(endpoint), "traffic", "blue", 100);
     json_t *properties = json_object_get(json, "properties");
     const char *name;
     json_t *value;

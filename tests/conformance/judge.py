@@ -133,6 +133,8 @@ class Judge:
         if exchange.fault in SPOILT or exchange.status == 0 or (exchange.fault == "status" and exchange.status < 400):
             return problems
         answer = operation.answer_problems(exchange)
+        if exchange.status == 202 and operation.is_long_running and not exchange.answer:
+            answer = []  # whatever its schema: at this point there is nothing to tell (ARM RPC)
         if answer and exchange.status >= 400 and self._may_be_arms_own(operation, exchange):
             answer = self._fits(ARM_ERROR, exchange)
         answer += self._manners(exchange)

@@ -167,17 +167,6 @@ def problems_of(record):
     return JUDGE.verdict(exchanges.Exchange(record)).problems
 
 
-class Tap:
-    number, failed = 0, 0
-
-    def tell(self, good, name, why=""):
-        self.number += 1
-        self.failed += not good
-        print("%s %d - %s" % ("ok" if good else "not ok", self.number, name))
-        if not good:
-            print("# " + why)
-
-
 def is_known_wrong(path):
     return any(str(path).endswith(name) for name in KNOWN_WRONG)
 
@@ -217,7 +206,7 @@ def every_operation_is_really_checked(tap):
 
 
 def main():
-    tap = Tap()
+    tap = contracts.Tap()
     examples_are_valid(tap)
     every_operation_is_really_checked(tap)
     for name, make, spoil in SPOILT:
@@ -225,8 +214,7 @@ def main():
         record = make()
         spoil(record)
         tap.tell(not before and problems_of(record), name + ": is noticed", "before: %s" % before)
-    print("1..%d" % tap.number)
-    return 1 if tap.failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":

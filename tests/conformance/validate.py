@@ -52,7 +52,7 @@ def short(name):
 def gather(directory):
     judged = judge.Judge(openapi.Specification(specification_directory))
     counts = collections.defaultdict(Count)
-    for path in sorted(pathlib.Path(directory).glob("*.jsonl")):
+    for path in sorted(pathlib.Path(directory).rglob("*.jsonl")):
         for exchange in exchanges.read(path):
             verdict = judged.verdict(exchange)
             counts[verdict.sort, short(verdict.name)].add(exchange, verdict.problems)
