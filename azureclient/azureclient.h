@@ -11,11 +11,13 @@
  * starting function has returned. What a `done` is given dies with the call.
  *
  * Failure kinds as in base/failure.h: DENIED (401, 403: the text names the identity's missing
- * action), NOT_FOUND, THROTTLED (with retry_after_ms), CONFLICT (409), REMOTE (5xx, failed
- * operation), AMBIGUOUS (a regenerate whose answer was lost), PROTOCOL, TIMEOUT, NETWORK. ARM and
- * Entra error bodies become one plain sentence that keeps their code. Sources: Microsoft's OpenAPI
- * files (api-version 2024-04-01 of Microsoft.MachineLearningServices, 2015-04-01 of
- * Microsoft.Insights) and the ARM RPC documents.
+ * action; a lock), NOT_FOUND, THROTTLED (429, with retry_after_ms), CONFLICT (409), REMOTE (5xx,
+ * failed operation), AMBIGUOUS (a regenerate whose answer was lost), INVALID (what was asked for
+ * makes no sense: an id of an unknown type, a provider the subscription has not registered),
+ * PROTOCOL, TIMEOUT, NETWORK. ARM and Entra error bodies become one plain sentence that keeps their
+ * code, ends with the correlation id that Azure's support asks for, and says what to do where the
+ * code alone would mislead. Sources: Microsoft's OpenAPI files (the api-versions of the table of key
+ * sources in README.md, 2015-04-01 of Microsoft.Insights) and the ARM RPC documents.
  */
 #ifndef AZURECLIENT_H
 #define AZURECLIENT_H

@@ -284,7 +284,7 @@ void azure_id_failure(struct text resource_id, const struct azure_key_kind *kind
     if (take_type(resource_id, rest, &type, why)) {
         if (kind)
             failure_set(why, FAILURE_INVALID,
-                        "\"%.*s\" is not the id of an %s: it is of type %.*s, not %s",
+                        "\"%.*s\" is no %s: it is of type %.*s, not %s",
                         TEXT_ARG(text_part(resource_id, 0, SHOWN)), kind->name,
                         TEXT_ARG(text_part(buffer_text(&type), 0, 80)), kind->places[0].type);
         else

@@ -333,10 +333,15 @@ void fake_list_keys(struct fake *fake)
     fake_list_keys_of(fake, "azureml-online-endpoint", FAKE_ID);
 }
 
-void fake_get(struct fake *fake)
+void fake_get_of(struct fake *fake, const char *id)
 {
     fake->is_done = false;
-    wait_for(fake, azure_get_endpoint(fake->client, TEXT(FAKE_ID), on_endpoint, fake));
+    wait_for(fake, azure_get_endpoint(fake->client, text_of(id), on_endpoint, fake));
+}
+
+void fake_get(struct fake *fake)
+{
+    fake_get_of(fake, FAKE_ID);
 }
 
 void fake_regenerate_of(struct fake *fake, const char *kind, const char *id, const char *slot,

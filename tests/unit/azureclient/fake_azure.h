@@ -82,6 +82,7 @@ const struct fake_request *fake_last(const struct fake *fake, const char *where)
 void fake_list_keys(struct fake *fake);
 void fake_list_keys_of(struct fake *fake, const char *kind, const char *id);
 void fake_get(struct fake *fake);
+void fake_get_of(struct fake *fake, const char *id);
 void fake_regenerate(struct fake *fake, uint32_t deadline_ms);
 void fake_regenerate_of(struct fake *fake, const char *kind, const char *id, const char *slot,
                         uint32_t deadline_ms);

@@ -78,7 +78,7 @@ TEST(an_id_of_another_kind_is_refused_and_nothing_is_sent)
 {
     FAKE_OPEN(&fake, TOKEN);
     fake_list_keys_of(&fake, "storage-account", SEARCH);
-    FAKE_FAILED(&fake, FAILURE_INVALID, "is not the id of an storage-account",
+    FAKE_FAILED(&fake, FAILURE_INVALID, "is no storage-account",
                 "it is of type Microsoft.Search/searchServices");
     fake_list_keys_of(&fake, "storage-account", STORE "/");
     FAKE_FAILED(&fake, FAILURE_INVALID, "it ends with a slash");

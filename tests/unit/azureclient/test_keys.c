@@ -9,6 +9,8 @@
         "POST /token", 200, FAKE_TOKEN                                                             \
     }
 
+#define GROUP "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg-a"
+
 static struct fake fake;
 
 /* ---- list ------------------------------------------------------------------------------------ */
@@ -166,6 +168,24 @@ TEST(an_endpoint_tells_where_and_how_it_is_called)
     fake_close(&fake);
 }
 
+TEST(a_serverless_endpoint_has_other_names_for_the_same)
+{
+    FAKE_OPEN(&fake, TOKEN,
+              {"GET /less", 200,
+               "{\"properties\":{\"authMode\":\"Key\",\"endpointState\":\"Online\","
+               "\"inferenceEndpoint\":{\"uri\":\"https://less.example\"}}}"});
+    fake_get_of(&fake, GROUP "/providers/Microsoft.MachineLearningServices/workspaces/ws-a/"
+                             "serverlessEndpoints/less");
+    fake_assert_ok(&fake);
+    assert_string_equal(fake.text[0], "https://less.example");
+    assert_string_equal(fake.text[1], "Key");
+    assert_string_equal(fake.text[2], "Online");
+    fake_get_of(&fake, GROUP "/providers/Microsoft.Maps/accounts/m");
+    FAKE_FAILED(&fake, FAILURE_INVALID, "m is no endpoint of Azure ML");
+    assert_int_equal(fake.request_count, 2);
+    fake_close(&fake);
+}
+
 TEST(an_endpoint_without_auth_mode_is_not_believed)
 {
     FAKE_OPEN(&fake, TOKEN, {"GET /swin", 200, "{\"properties\":{}}"});
@@ -184,5 +204,6 @@ int main(void)
                CASE(an_id_that_is_none_is_refused_and_nothing_is_sent),
                CASE(a_call_in_flight_can_be_canceled),
                CASE(an_endpoint_tells_where_and_how_it_is_called),
+               CASE(a_serverless_endpoint_has_other_names_for_the_same),
                CASE(an_endpoint_without_auth_mode_is_not_believed));
 }
