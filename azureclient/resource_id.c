@@ -283,8 +283,7 @@ void azure_id_failure(struct text resource_id, const struct azure_key_kind *kind
     buffer_init(&type, 4096);
     if (take_type(resource_id, rest, &type, why)) {
         if (kind)
-            failure_set(why, FAILURE_INVALID,
-                        "\"%.*s\" is no %s: it is of type %.*s, not %s",
+            failure_set(why, FAILURE_INVALID, "\"%.*s\" is no %s: it is of type %.*s, not %s",
                         TEXT_ARG(text_part(resource_id, 0, SHOWN)), kind->name,
                         TEXT_ARG(text_part(buffer_text(&type), 0, 80)), kind->places[0].type);
         else
