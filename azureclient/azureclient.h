@@ -90,6 +90,11 @@ struct azure_credential {
     const char *identity_server_thumbprint; /* SHA-1 of the server's certificate, in hex */
     const char *ml_client_id;               /* Azure ML: used when client_id is not set */
 
+    /* Narrows AZURE_CREDENTIAL_DEFAULT down, in any case: "prod" (all but the CLI), "dev" (the
+     * CLI), or one of EnvironmentCredential (the first two), WorkloadIdentityCredential,
+     * ManagedIdentityCredential (without asking first whether it is there), AzureCliCredential. */
+    const char *token_credentials;
+
     /* The environment "az" runs in, "NAME=value" and NULL at the end; PATH decides which az. Never
      * ours as a whole. NULL: the system's usual PATH and nothing else, so az finds no login. TZ is
      * always UTC0, since az prints local times. */
@@ -110,7 +115,7 @@ struct azure_settings {
 /* Fills what is still unset in `settings` from the variables that Microsoft's libraries read:
  *   AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH,
  *   AZURE_CLIENT_CERTIFICATE_PASSWORD, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN ("true" or "1"),
- *   AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST;
+ *   AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST, AZURE_TOKEN_CREDENTIALS;
  *   unless imds_url or another address of a managed identity is set:
  *   AZURE_POD_IDENTITY_AUTHORITY_HOST, IDENTITY_ENDPOINT, IDENTITY_HEADER,
  *   IDENTITY_SERVER_THUMBPRINT, IMDS_ENDPOINT, MSI_ENDPOINT, MSI_SECRET,

@@ -163,26 +163,57 @@ static bool check(const struct credential *credential, struct failure *why)
                                  credential_name(credential->first), lacks);
 }
 
+/* Which methods may be tried, by Microsoft's names for them. */
+static bool choose(struct credential *credential, const struct azure_credential *from,
+                   struct failure *why)
+{
+    static const struct {
+        const char *name;
+        unsigned first, end;
+    } choices[] = {
+        {"", 0, AZURE_CREDENTIAL_DEFAULT},
+        {"prod", 0, AZURE_CREDENTIAL_AZURE_CLI},
+        {"dev", AZURE_CREDENTIAL_AZURE_CLI, AZURE_CREDENTIAL_DEFAULT},
+        {"EnvironmentCredential", 0, AZURE_CREDENTIAL_WORKLOAD_IDENTITY},
+        {"WorkloadIdentityCredential", AZURE_CREDENTIAL_WORKLOAD_IDENTITY,
+         AZURE_CREDENTIAL_MANAGED_IDENTITY},
+        {"ManagedIdentityCredential", AZURE_CREDENTIAL_MANAGED_IDENTITY,
+         AZURE_CREDENTIAL_AZURE_CLI},
+        {"AzureCliCredential", AZURE_CREDENTIAL_AZURE_CLI, AZURE_CREDENTIAL_DEFAULT},
+    };
+    struct text name = text_of(from->token_credentials);
+
+    credential->first = from->method;
+    credential->end = from->method + 1;
+    if (from->method != AZURE_CREDENTIAL_DEFAULT)
+        return true;
+    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+        if (!text_equal_ignoring_case(name, text_of(choices[i].name)))
+            continue;
+        credential->first = choices[i].first;
+        credential->end = choices[i].end;
+        return true;
+    }
+    return failure_set(why, FAILURE_INVALID,
+                       "AZURE_TOKEN_CREDENTIALS \"%.*s\" is not known here: prod, dev, "
+                       "EnvironmentCredential, WorkloadIdentityCredential, "
+                       "ManagedIdentityCredential or AzureCliCredential",
+                       TEXT_ARG(name));
+}
+
 bool credential_init(struct credential *credential, const struct azure_settings *settings,
                      struct failure *why)
 {
     const struct azure_credential *from = &settings->credential;
-    bool is_chain = from->method == AZURE_CREDENTIAL_DEFAULT;
 
-    *credential = (struct credential){
-        .first = is_chain ? 0 : from->method,
-        .end = is_chain ? AZURE_CREDENTIAL_DEFAULT : from->method + 1,
-        .probe_ms = PROBE_MS,
-    };
+    *credential = (struct credential){.probe_ms = PROBE_MS};
+    if (!choose(credential, from, why))
+        return false;
     if (!copy_all(credential, settings)) {
         failure_out_of_memory(why);
         goto fail;
     }
-    if (is_chain || from->method == AZURE_CREDENTIAL_MANAGED_IDENTITY) {
-        if (!managed_identity_init(credential, from, why))
-            goto fail;
-    }
-    if (!check(credential, why))
+    if (!managed_identity_init(credential, from, why) || !check(credential, why))
         goto fail;
     return true;
 fail:

@@ -99,7 +99,7 @@ bool workload_identity_request(const struct credential *credential,
 
 /* ---- managed_identity.c ---------------------------------------------------------------------- */
 
-/* Finds the kind, and fills the identity_ fields. */
+/* Where it may be tried: finds the kind, and fills the identity_ fields. */
 must_use bool managed_identity_init(struct credential *credential,
                                     const struct azure_credential *from, struct failure *why);
 const char *managed_identity_lacks(const struct credential *credential);

@@ -103,6 +103,7 @@ static bool fill_application(struct filling *filling, struct azure_credential *c
     if (!fill(filling, &credential->tenant_id, "AZURE_TENANT_ID") ||
         !fill(filling, &credential->client_id, "AZURE_CLIENT_ID") ||
         !fill(filling, &credential->federated_token_file, "AZURE_FEDERATED_TOKEN_FILE") ||
+        !fill(filling, &credential->token_credentials, "AZURE_TOKEN_CREDENTIALS") ||
         !fill(filling, &credential->certificate_file, "AZURE_CLIENT_CERTIFICATE_PATH"))
         return false;
     if (!credential->client_secret_file &&

@@ -143,6 +143,9 @@ bool managed_identity_init(struct credential *credential, const struct azure_cre
     const struct secret *secret =
         kind == MACHINE_LEARNING ? from->msi_secret : from->identity_header;
 
+    if (credential->first > AZURE_CREDENTIAL_MANAGED_IDENTITY ||
+        credential->end <= AZURE_CREDENTIAL_MANAGED_IDENTITY)
+        return true;
     credential->identity = &kinds[kind];
     credential->arc_directory = ARC_DIRECTORY;
     if (!set_place(credential, endpoint_of(from, kind), kind == IMDS, why) ||

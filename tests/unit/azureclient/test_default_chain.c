@@ -174,6 +174,55 @@ TEST(a_silent_imds_is_not_waited_for)
     fake_close(&fake);
 }
 
+TEST(the_chain_can_be_narrowed_down_by_microsoft_s_names)
+{
+    start(cli_works);
+    given.token_credentials = "dev";
+    OPEN(KEYS, IMDS_ANSWERS);
+    assert_signed_in_with("canary-CLI");
+    assert_int_equal(fake_count(&fake, "GET /token"), 0);
+    fake_close(&fake);
+    given.token_credentials = "azureclicredential";
+    OPEN(KEYS, IMDS_ANSWERS);
+    assert_signed_in_with("canary-CLI");
+    fake_close(&fake);
+    given.token_credentials = "prod";
+    OPEN(KEYS, IMDS_HAS_NONE);
+    fake_list_keys(&fake);
+    FAKE_FAILED(&fake, FAILURE_DENIED, "no sign-in works", "managed identity: ");
+    assert_null(strstr(fake.failure.text, "Azure CLI"));
+    fake_close(&fake);
+    given.token_credentials = "ManagedIdentityCredential";
+    OPEN(KEYS, IMDS_ANSWERS);
+    assert_signed_in_with("canary-IMDS");
+    assert_int_equal(fake_count(&fake, "GET /token"), 1); /* not asked whether it is there */
+    fake_close(&fake);
+}
+
+TEST(a_narrowing_that_makes_no_sense_opens_nothing)
+{
+    static const struct {
+        const char *name, *words;
+    } cases[] = {
+        {"AzurePowerShellCredential", "\"AzurePowerShellCredential\" is not known here: prod, dev"},
+        {"WorkloadIdentityCredential", "workload identity needs a tenant id"},
+    };
+
+    start(NULL);
+    OPEN(KEYS);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct azure_settings settings = {
+            .credential = {.method = AZURE_CREDENTIAL_DEFAULT, .token_credentials = cases[i].name}};
+        struct failure why = {0};
+
+        assert_null(azure_client_open(fake.http, &settings, &why));
+        assert_int_equal(why.kind, FAILURE_INVALID);
+        if (!strstr(why.text, cases[i].words))
+            fail_msg("%s", why.text);
+    }
+    fake_close(&fake);
+}
+
 /* ---- what ends it ---------------------------------------------------------------------------- */
 
 TEST(who_is_known_and_refused_is_not_tried_as_somebody_else)
@@ -255,6 +304,8 @@ int main(void)
                  CASE(a_managed_identity_goes_before_the_cli_and_is_kept),
                  CASE(the_cli_is_used_where_no_managed_identity_is),
                  CASE(the_cli_once_it_worked_is_kept), CASE(a_silent_imds_is_not_waited_for),
+                 CASE(the_chain_can_be_narrowed_down_by_microsoft_s_names),
+                 CASE(a_narrowing_that_makes_no_sense_opens_nothing),
                  CASE(who_is_known_and_refused_is_not_tried_as_somebody_else),
                  CASE(a_managed_identity_that_is_there_and_refuses_is_final),
                  CASE(when_none_works_each_has_a_sentence),
