@@ -165,7 +165,8 @@ TEST(the_remaining_requests_are_told_per_subscription)
          "x-ms-ratelimit-remaining-subscription-writes: 199\n"
          "x-ms-ratelimit-remaining-subscription-global-writes: 2999\n"
          "x-ms-ratelimit-remaining-tenant-reads: many\n"
-         "x-ms-ratelimit-remaining-resource: Microsoft.X/Get3Min;139,Microsoft.X/Get30Min;97",
+         "x-ms-ratelimit-remaining-resource: "
+         "Microsoft.X/Get3Min;139,Microsoft.X/Get30Min;97,x;many,y;200",
          .times = 1},
         {LIST, 200, GOOD, NULL, .times = 1},
         {LIST, 429, NULL, "x-ms-ratelimit-remaining-subscription-writes: 0\nRetry-After: 60"});
@@ -194,22 +195,39 @@ TEST(the_remaining_requests_are_told_per_subscription)
     fake_close(&fake);
 }
 
-TEST(of_too_many_subscriptions_the_one_not_asked_for_longest_is_forgotten)
+/* What is known of the i-th subscription after asking something about it, or without. */
+static int64_t writes_of(int i, bool asks)
 {
     struct azure_quota quota;
-    char id[200];
+    char id[200], subscription[40];
 
-    FAKE_OPEN(&fake, TOKEN, {LIST, 200, GOOD, "x-ms-ratelimit-remaining-subscription-writes: 5"});
-    for (int i = 0; i < 80; i++) {
-        snprintf(id, sizeof(id),
-                 "/subscriptions/00000000-1111-2222-3333-%012d/resourceGroups/rg/providers/"
-                 "Microsoft.Maps/accounts/m",
-                 i);
+    snprintf(subscription, sizeof(subscription), "00000000-1111-2222-3333-%012d", i);
+    snprintf(id, sizeof(id),
+             "/subscriptions/%s/resourceGroups/rg/providers/Microsoft.Maps/accounts/m",
+             subscription);
+    if (asks) {
         fake_list_keys_of(&fake, "maps", id);
         fake_assert_ok(&fake);
     }
-    azure_client_quota(fake.client, TEXT("00000000-1111-2222-3333-000000000079"), &quota);
-    assert_int_equal(quota.writes, 5);
+    azure_client_quota(fake.client, text_of(subscription), &quota);
+    return quota.writes;
+}
+
+TEST(of_too_many_subscriptions_the_one_not_asked_for_longest_is_forgotten)
+{
+    FAKE_OPEN(&fake, TOKEN, {LIST, 200, GOOD, "x-ms-ratelimit-remaining-subscription-writes: 5"});
+    writes_of(0, true);
+    writes_of(1, true);
+    fake_run(&fake, 5); /* those two are older now */
+    for (int i = 2; i < 64; i++)
+        writes_of(i, true);
+    assert_int_equal(writes_of(0, true), 5);
+    assert_int_equal(writes_of(1, false), 5);
+    assert_int_equal(writes_of(64, true), 5);
+    assert_int_equal(writes_of(1, false), -1);
+    for (int i = 2; i < 64; i++)
+        assert_int_equal(writes_of(i, false), 5);
+    assert_int_equal(writes_of(0, false), 5);
     fake_close(&fake);
 }
 

@@ -30,8 +30,9 @@ static void in_that_time(struct azure_settings *settings, struct fake *unused)
 struct errand {
     const struct fake_step *steps;
     size_t count;
-    bool (*start)(void); /* false: there was no memory to start it */
-    void (*check)(void); /* after a success */
+    bool (*start)(void);    /* false: there was no memory to start it */
+    void (*check)(void);    /* after a success */
+    enum failure_kind kind; /* how it ends when there is memory */
 };
 
 /* How many operations have ended. */
@@ -60,7 +61,7 @@ static void fail_each_in_turn(const struct errand *errand)
     long held, count;
 
     run_once(errand, -1);
-    assert_int_equal(fake.failure.kind, 0);
+    assert_int_equal(fake.failure.kind, errand->kind);
     held = scarce_memory_held();
     count = scarce_memory_allocations();
     assert_true(count > 50);
@@ -95,7 +96,35 @@ static void check_list(void)
 
 TEST(a_list_in_pages_survives_every_allocation_that_fails)
 {
-    const struct errand errand = {list_steps, 3, start_list, check_list};
+    const struct errand errand = {list_steps, 3, start_list, check_list, 0};
+
+    fail_each_in_turn(&errand);
+}
+
+/* ---- refusals -------------------------------------------------------------------------------- */
+
+static const struct fake_step refused_steps[] = {
+    {"POST /token", 200, FAKE_TOKEN},
+    {"POST /listKeys", 400,
+     "{\"error\":{\"code\":\"UserError\",\"message\":\"no keys\",\"innererror\":{\"code\":\"B\"}}}",
+     "x-ms-correlation-request-id: 1"},
+    {"GET /swin", 200, "{\"properties\":{\"authMode\":\"AADToken\"}}"},
+};
+
+static bool start_refused(void)
+{
+    return azure_list_keys(fake.client, azure_key_kind_named(TEXT("azureml-online-endpoint")),
+                           TEXT(FAKE_ID), 0, fake_on_keys, &fake);
+}
+
+static void check_refused(void)
+{
+    fail_msg("a list that was refused went well");
+}
+
+TEST(a_refusal_survives_every_allocation_that_fails)
+{
+    const struct errand errand = {refused_steps, 3, start_refused, check_refused, FAILURE_INVALID};
 
     fail_each_in_turn(&errand);
 }
@@ -124,7 +153,7 @@ static void check_regenerate(void)
 
 TEST(a_regeneration_survives_every_allocation_that_fails)
 {
-    const struct errand errand = {regenerate_steps, 4, start_regenerate, check_regenerate};
+    const struct errand errand = {regenerate_steps, 4, start_regenerate, check_regenerate, 0};
 
     fail_each_in_turn(&errand);
 }
@@ -133,5 +162,6 @@ int main(void)
 {
     scarce_memory_install();
     return RUN(CASE(a_list_in_pages_survives_every_allocation_that_fails),
+               CASE(a_refusal_survives_every_allocation_that_fails),
                CASE(a_regeneration_survives_every_allocation_that_fails));
 }
