@@ -17,8 +17,7 @@ static void duration_words(int64_t seconds, char *out, size_t size)
         snprintf(out, size, "%llds", s);
 }
 
-/* `current`: as of which version; the lab can pretend that the last write has not arrived yet. */
-static json_t *metadata_json(const struct kv_secret *secret, unsigned current)
+json_t *kv_metadata_json(const struct kv_secret *secret, unsigned current)
 {
     json_t *versions = json_object();
     const char *updated = secret->updated_time;
@@ -47,8 +46,8 @@ static json_t *metadata_json(const struct kv_secret *secret, unsigned current)
                      "current_metadata_version", (int)secret->metadata_version, "current_version",
                      (int)current, "custom_metadata", secret->custom_metadata,
                      "delete_version_after", after, "max_versions", (int)secret->max_versions,
-                     "metadata_cas_required", 0, "oldest_version", (int)oldest, "updated_time",
-                     updated, "versions", versions);
+                     "metadata_cas_required", secret->metadata_cas_required, "oldest_version",
+                     (int)oldest, "updated_time", updated, "versions", versions);
 }
 
 static void read_metadata(struct vault_call *call, const struct kv_secret *secret)
@@ -62,13 +61,37 @@ static void read_metadata(struct vault_call *call, const struct kv_secret *secre
     current = secret->current;
     if (call->exchange->is_stale && current > 1)
         current--;
-    vault_reply_data(call, 200, metadata_json(secret, current), NULL);
+    vault_reply_data(call, 200, kv_metadata_json(secret, current), NULL);
 }
 
-static void write_metadata(struct vault_call *call, struct kv_mount *mount, struct text path)
+/* Answers the call and returns false when the write must not happen. */
+static bool cas_allows(struct vault_call *call, const struct kv_secret *secret)
+{
+    const json_t *cas = json_object_get(call->body, "metadata_cas");
+
+    if (cas && !json_is_integer(cas))
+        vault_error(call, 400,
+                    "error converting input for field \"metadata_cas\": '' cannot parse value as "
+                    "'int': strconv.ParseInt: invalid syntax");
+    else if (!cas && secret && secret->metadata_cas_required)
+        vault_error(call, 400, "metadata check-and-set parameter required for this call");
+    else if (cas && !secret && json_integer_value(cas) != 0)
+        vault_error(call, 400, "metadata_cas must be 0 when creating new metadata");
+    else if (cas && secret && json_integer_value(cas) != (json_int_t)secret->metadata_version)
+        vault_error(call, 400,
+                    "metadata check-and-set parameter does not match the current version");
+    else
+        return true;
+    return false;
+}
+
+static void write_metadata(struct vault_call *call, struct kv_mount *mount, struct text path,
+                           bool is_patch)
 {
     const json_t *cas_required = json_object_get(call->body, "cas_required");
-    json_t *custom = json_object_get(call->body, "custom_metadata");
+    const json_t *metadata_cas_required = json_object_get(call->body, "metadata_cas_required");
+    const struct kv_secret *old = kv_find(mount, path);
+    json_t *custom;
     int64_t max_versions = json_integer_at(call->body, "max_versions", -1);
     struct kv_secret *secret;
     struct text after = json_text_at(call->body, "delete_version_after");
@@ -82,8 +105,12 @@ static void write_metadata(struct vault_call *call, struct kv_mount *mount, stru
         vault_no_content(call);
         return;
     }
+    if (!cas_allows(call, old) ||
+        !kv_custom_change(call, old ? old->custom_metadata : NULL, is_patch, &custom))
+        return;
     secret = kv_find_or_add(mount, path);
     if (!secret) {
+        json_decref(custom);
         vault_error(call, 500, "internal error");
         return;
     }
@@ -94,10 +121,10 @@ static void write_metadata(struct vault_call *call, struct kv_mount *mount, stru
         secret->max_versions = (unsigned)max_versions;
     if (json_is_boolean(cas_required))
         secret->cas_required = json_is_true(cas_required);
-    if (json_is_object(custom)) {
-        json_decref(secret->custom_metadata);
-        secret->custom_metadata = json_incref(custom);
-    }
+    if (json_is_boolean(metadata_cas_required))
+        secret->metadata_cas_required = json_is_true(metadata_cas_required);
+    json_decref(secret->custom_metadata);
+    secret->custom_metadata = custom;
     timestamp_now(secret->updated_time);
     vault_no_content(call);
 }
@@ -105,27 +132,32 @@ static void write_metadata(struct vault_call *call, struct kv_mount *mount, stru
 void kv_metadata_handle(struct vault_call *call, struct kv_mount *mount, struct text path)
 {
     struct kv_secret *secret = kv_find(mount, path);
-    bool is_post = vault_method_is(call, "POST") || vault_method_is(call, "PATCH");
 
     if (vault_method_is(call, "LIST")) {
-        json_t *names = vault_may(call, "list") ? kv_list(mount, path) : NULL;
-
-        if (!vault_may(call, "list"))
-            vault_denied(call);
-        else if (names)
-            vault_reply_data(call, 200, json_pack("{s:o}", "keys", names), NULL);
-        else
-            vault_error(call, 404, NULL);
+        kv_list_handle(call, mount, path, false);
     } else if (vault_method_is(call, "GET")) {
         if (vault_may(call, "read"))
             read_metadata(call, secret);
         else
             vault_denied(call);
-    } else if (is_post) {
-        if (vault_may(call, "update"))
-            write_metadata(call, mount, path);
+    } else if (vault_method_is(call, "POST")) {
+        if (vault_may(call, secret ? "update" : "create"))
+            write_metadata(call, mount, path, false);
         else
             vault_denied(call);
+    } else if (vault_method_is(call, "PATCH")) {
+        const struct server_header type = {TEXT("Content-Type"), TEXT("application/json")};
+
+        if (!vault_may(call, "patch")) {
+            vault_denied(call);
+            return;
+        }
+        if (!kv_takes_patch(call))
+            return;
+        if (secret)
+            write_metadata(call, mount, path, true);
+        else
+            exchange_reply(call->exchange, 404, &type, 1, TEXT(""));
     } else if (vault_method_is(call, "DELETE")) {
         if (!vault_may(call, "delete")) {
             vault_denied(call);

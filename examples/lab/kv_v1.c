@@ -28,14 +28,7 @@ void kv_v1_handle(struct vault_call *call, struct kv_mount *mount, struct text p
     struct kv_secret *secret = kv_find(mount, path);
 
     if (vault_method_is(call, "LIST")) {
-        json_t *names = vault_may(call, "list") ? kv_list(mount, path) : NULL;
-
-        if (!vault_may(call, "list"))
-            vault_denied(call);
-        else if (names)
-            vault_reply_data(call, 200, json_pack("{s:o}", "keys", names), NULL);
-        else
-            vault_error(call, 404, NULL);
+        kv_v1_list_handle(call, mount, path);
     } else if (vault_method_is(call, "GET")) {
         if (!vault_may(call, "read"))
             vault_denied(call);

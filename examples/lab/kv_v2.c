@@ -175,27 +175,37 @@ static void merge(json_t *into, const json_t *patch)
     }
 }
 
-static void patch_data(struct vault_call *call, struct kv_mount *mount, struct text path)
+bool kv_takes_patch(struct vault_call *call)
 {
-    struct kv_secret *secret = kv_find(mount, path);
-    const struct server_header json_type = {TEXT("Content-Type"), TEXT("application/json")};
     struct text type = server_header(call->exchange->request, "Content-Type"), rest = type,
                 word = {0};
-    const json_t *patch = json_object_get(call->body, "data");
-    const struct kv_version *version;
     char text[256];
 
     if (text_split(&rest, ';', &word))
         word = text_trim(word);
+    if (text_equal_ignoring_case(word, TEXT("application/merge-patch+json")))
+        return true;
     if (!type.size) {
         vault_error(call, 400, "mime: no media type");
-    } else if (!text_equal_ignoring_case(word, TEXT("application/merge-patch+json"))) {
-        snprintf(text, sizeof(text),
-                 "PATCH requires Content-Type of application/merge-patch+json, "
-                 "provided %.*s",
-                 TEXT_ARG(type));
-        vault_error(call, 415, text);
-    } else if (!patch) {
+        return false;
+    }
+    snprintf(text, sizeof(text),
+             "PATCH requires Content-Type of application/merge-patch+json, provided %.*s",
+             TEXT_ARG(type));
+    vault_error(call, 415, text);
+    return false;
+}
+
+static void patch_data(struct vault_call *call, struct kv_mount *mount, struct text path)
+{
+    struct kv_secret *secret = kv_find(mount, path);
+    const struct server_header json_type = {TEXT("Content-Type"), TEXT("application/json")};
+    const json_t *patch = json_object_get(call->body, "data");
+    const struct kv_version *version;
+
+    if (!kv_takes_patch(call))
+        return;
+    if (!patch) {
         vault_error(call, 400, "no data provided");
     } else if (!json_is_object(patch)) {
         vault_error(
@@ -254,7 +264,9 @@ static void remove_versions(struct vault_call *call, struct kv_secret *secret, e
     } else if (!vault_may(call, "update")) {
         vault_denied(call);
     } else if (!json_is_array(versions) || json_array_size(versions) == 0) {
-        vault_error(call, 400, "No version number provided");
+        vault_error(call, 400,
+                    removal == REMOVAL_DESTROY ? "no version number provided"
+                                               : "No version number provided");
     } else {
         json_array_foreach (versions, index, version) {
             remove_version(secret, json_integer_value(version), removal);
@@ -331,6 +343,8 @@ void kv_v2_handle(struct vault_call *call, struct kv_mount *mount, struct text p
     text_split(&rest, '/', &operation);
     if (text_is(operation, "metadata") && (rest.size || vault_method_is(call, "LIST")))
         kv_metadata_handle(call, mount, rest);
+    else if (text_is(operation, "detailed-metadata") && vault_method_is(call, "LIST"))
+        kv_list_handle(call, mount, rest, true);
     else if (text_is(operation, "config") && !rest.size && vault_method_is(call, "GET"))
         vault_reply_data(call, 200,
                          json_pack("{s:b, s:s, s:i}", "cas_required", 0, "delete_version_after",

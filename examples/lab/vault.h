@@ -40,7 +40,7 @@ struct kv_secret {
     struct kv_version *versions; /* [0] is version 1 */
     unsigned current, max_versions, metadata_version;
     int64_t delete_after_s; /* 0: never */
-    bool cas_required;
+    bool cas_required, metadata_cas_required;
     json_t *custom_metadata;
     json_t *plain; /* the fields, on a mount of version 1 */
 };
@@ -113,6 +113,18 @@ must_use bool kv_write(struct kv_secret *secret, json_t *data);
 /* The names right below `prefix`, folders with a slash; NULL when there are none. */
 must_use json_t *kv_list(const struct kv_mount *mount, struct text prefix);
 void kv_clear(struct kv_mount *mount);
+/* LIST of either version (kv_list.c). */
+void kv_list_handle(struct vault_call *call, const struct kv_mount *mount, struct text path,
+                    bool is_detailed);
+void kv_v1_list_handle(struct vault_call *call, const struct kv_mount *mount, struct text path);
+/* `current`: as of which version; the lab can pretend that the last write has not arrived yet. */
+must_use json_t *kv_metadata_json(const struct kv_secret *secret, unsigned current);
+/* What the request makes of custom metadata (kv_custom.c): a new reference in `ret`, NULL for none.
+ * False: the call was answered. */
+must_use bool kv_custom_change(struct vault_call *call, struct json_t *old, bool is_patch,
+                               json_t **ret);
+/* Content-Type fits a merge patch; else the call was answered (kv_v2.c). */
+must_use bool kv_takes_patch(struct vault_call *call);
 /* What the engine of that version makes of it: names in order, numbers as it keeps them. A copy. */
 must_use json_t *kv_as_stored(json_t *json, int version);
 void kv_v1_handle(struct vault_call *call, struct kv_mount *mount, struct text path);

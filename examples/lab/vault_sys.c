@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION "2.7.2"
+#define VERSION     "2.7.2"
+#define STRINGS_MAX 1000 /* in one request, names included */
 
 bool vault_init(struct vault *vault, char *root_token, size_t size)
 {
@@ -299,6 +300,19 @@ static struct vault_token *token_of(struct vault_call *call)
     return vault_token_find(call->vault, text_trim(given));
 }
 
+static size_t count_strings(const json_t *json)
+{
+    size_t count = json_is_string(json), index;
+    const char *name;
+    const json_t *member;
+
+    json_object_foreach ((json_t *)(uintptr_t)json, name, member)
+        count += 1 + count_strings(member);
+    json_array_foreach ((json_t *)(uintptr_t)json, index, member)
+        count += count_strings(member);
+    return count;
+}
+
 /* Answers the exchange and returns false when the request cannot be meant. */
 static bool request_makes_sense(struct vault_call *call)
 {
@@ -341,6 +355,11 @@ static bool request_makes_sense(struct vault_call *call)
             snprintf(text, sizeof(text), "failed to decode JSON input: line %d, column %d",
                      error.line, error.column);
             vault_error(call, 400, text);
+        } else if (count_strings(call->body) > STRINGS_MAX) {
+            is_good = false;
+            vault_error(call, 400,
+                        "refused JSON input due to high complexity: exceeded maximum number of "
+                        "strings");
         }
     }
     free(list);

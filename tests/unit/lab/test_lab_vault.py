@@ -173,6 +173,21 @@ class Wrapping(VaultCase):
         answer = self.lab.vault("POST", "sys/wrapping/wrap", {}, headers={"X-Vault-Wrap-TTL": "zz"})
         self.assertEqual(answer.json()["errors"], ['error parsing X-Vault-Wrap-TTL header: time: invalid duration "zz"'])
 
+    def test_a_lookup_of_anything_else_is_no_wrapping_token(self):
+        for token in ("s.unknown", self.lab.facts["vault_token"], self.login()):
+            answer = self.lab.vault("POST", "sys/wrapping/lookup", {"token": token}, token="")
+            self.assertEqual((answer.status, answer.json()["errors"]), (400, ["wrapping token is not valid or does not exist"]))
+
+    def test_a_wrapped_read_tells_its_path_and_what_is_absent_is_not_wrapped(self):
+        self.lab.vault("POST", "kv/data/wrapped", {"data": {"k": "v"}})
+        wrap = {"X-Vault-Wrap-TTL": "90s"}
+        info = self.lab.vault("GET", "kv/data/wrapped", headers=wrap).json()["wrap_info"]
+        self.assertEqual((info["creation_path"], info["ttl"]), ("kv/data/wrapped", 90))
+        body = self.lab.vault("POST", "sys/wrapping/unwrap", token=info["token"]).json()
+        self.assertEqual(body["data"]["data"], {"k": "v"})
+        self.assertEqual(self.lab.vault("GET", "kv/data/never", headers=wrap).json(), {"errors": []})
+        self.assertEqual(self.lab.vault("DELETE", "kv/data/wrapped", headers=wrap).status, 204)
+
     def test_with_a_token_of_ones_own_it_goes_into_the_body(self):
         token = self.wrap()
         self.assertEqual(self.lab.vault("POST", "sys/wrapping/unwrap", {"token": token}, token="").status, 403)
@@ -340,6 +355,120 @@ class Kv2(VaultCase):
         self.assertEqual(self.lab.vault("GET", "kv/metadata/list/?list=true").json()["data"]["keys"], ["a/", "b", "c"])
         self.assertEqual(self.lab.vault("GET", "kv/metadata/none/?list=true").json(), {"errors": []})
 
+    def test_lists_come_in_pages(self):
+        for path in ("page/z", "page/a", "page/a/x", "page/a-b", "page/b"):
+            self.write(path, {})
+        everything = ["a", "a-b", "a/", "b", "z"]
+        for query, keys in (("", everything), ("&limit=2", everything[:2]), ("&limit=0", everything), ("&limit=-1", everything),
+                            ("&after=a", everything[1:]), ("&after=a-b&limit=2", everything[2:4]), ("&after=a/", everything[3:])):
+            for folder in ("kv/metadata/page/", "kv/metadata/page"):
+                answer = self.lab.vault("GET", folder + "?list=true" + query).json()
+                self.assertEqual((answer["data"]["keys"], answer["warnings"]), (keys, None))
+        answer = self.lab.vault("GET", "kv/metadata/page/?list=true&after=z")
+        self.assertEqual((answer.status, answer.json()), (404, {"errors": []}))
+        answer = self.lab.vault("GET", "kv/metadata/page/?list=true&limit=x")
+        self.assertEqual((answer.status, len(answer.json()["errors"])), (400, 1))
+        self.assertEqual(self.lab.vault("GET", "kv/metadata/page/b/?list=true").json(), {"errors": []})
+
+    def test_a_detailed_list_has_the_metadata_of_each(self):
+        for path in ("detail/a", "detail/b/x", "detail/c"):
+            self.write(path, {"k": "v"})
+        for query, keys in (("", ["a", "b/", "c"]), ("&limit=2", ["a", "b/"]), ("&after=b/", ["c"])):
+            data = self.lab.vault("GET", "kv/detailed-metadata/detail/?list=true" + query).json()["data"]
+            self.assertEqual((data["keys"], sorted(data["key_info"])), (keys, keys))
+        data = self.lab.vault("GET", "kv/detailed-metadata/detail/?list=true").json()["data"]
+        self.assertEqual(data["key_info"]["b/"], {})
+        self.assertEqual(data["key_info"]["a"], self.lab.vault("GET", "kv/metadata/detail/a").json()["data"])
+        self.assertEqual(self.lab.vault("GET", "kv/detailed-metadata/none/?list=true").json(), {"errors": []})
+
+    def notes(self, path, body, method="POST", **more):
+        return self.lab.vault(method, "kv/metadata/" + path, body, **more)
+
+    def test_custom_metadata_is_replaced_merged_and_taken_away(self):
+        def now():
+            data = self.lab.vault("GET", "kv/metadata/notes").json()["data"]
+            return data["custom_metadata"], data["current_metadata_version"]
+        self.write("notes", {})
+        self.assertEqual(now(), (None, 0))
+        self.assertEqual(self.notes("notes", {"custom_metadata": {"who": "ana", "n": 7, "t": True}}).status, 204)
+        self.assertEqual(now(), ({"who": "ana", "n": "7", "t": "1"}, 1))
+        self.notes("notes", {"custom_metadata": {"who": "bo"}})
+        self.assertEqual(now(), ({"who": "bo"}, 2))
+        self.notes("notes", {"custom_metadata": {"why": "x", "who": None}}, "PATCH", headers=MERGE)
+        self.assertEqual(now(), ({"why": "x"}, 3))
+        self.assertEqual(self.read("notes").json()["data"]["metadata"]["custom_metadata"], {"why": "x"})
+        self.notes("notes", {"custom_metadata": {}})
+        self.assertEqual(now(), (None, 4))
+        answer = self.notes("notes", {"custom_metadata": {}}, "PATCH", headers={"Content-Type": "application/json"})
+        self.assertEqual(answer.status, 415)
+        absent = self.notes("notes/none", {"custom_metadata": {"a": "b"}}, "PATCH", headers=MERGE)
+        self.assertEqual((absent.status, absent.body), (404, b""))
+
+    def test_metadata_has_a_check_and_set_of_its_own(self):
+        mismatch = {"errors": ["metadata check-and-set parameter does not match the current version"]}
+        self.assertEqual(self.notes("own", {"metadata_cas": 1, "max_versions": 3}).json(),
+                         {"errors": ["metadata_cas must be 0 when creating new metadata"]})
+        self.assertEqual(self.notes("own", {"metadata_cas": 0, "max_versions": 3}).status, 204)
+        self.assertEqual(self.notes("own", {"metadata_cas": 0, "max_versions": 4}).json(), mismatch)
+        self.assertEqual(self.notes("own", {"metadata_cas": 1, "max_versions": 4}).status, 204)
+        self.assertEqual(self.notes("own", {"metadata_cas": 1, "max_versions": 5}, "PATCH", headers=MERGE).json(), mismatch)
+        self.assertEqual(self.notes("own", {"metadata_cas": 2, "metadata_cas_required": True}).status, 204)
+        self.assertEqual(self.notes("own", {"max_versions": 5}).json(),
+                         {"errors": ["metadata check-and-set parameter required for this call"]})
+        data = self.lab.vault("GET", "kv/metadata/own").json()["data"]
+        self.assertEqual((data["max_versions"], data["current_metadata_version"], data["metadata_cas_required"]), (4, 3, True))
+
+    def test_custom_metadata_has_its_limits(self):
+        self.write("limits", {})
+        for notes, words in (({"n": "x" * 513}, 'length of value for key "n" is 513'), ({"n": ""}, 'length of value for key "n" is 0'),
+                             ({"k" * 129: "x"}, "is 129 but must be"), ({"": "x"}, 'length of key "" is 0'),
+                             ({"n": "a\nb"}, "unprintable"), ({str(i): "x" for i in range(65)}, "at most 64 keys, provided 65"),
+                             ({"n": {"x": 1}}, "expected type 'string'"), ("x", "custom_metadata")):
+            answer = self.notes("limits", {"custom_metadata": notes})
+            self.assertEqual(answer.status, 400)
+            self.assertIn(words, answer.json()["errors"][0])
+        self.assertIsNone(self.lab.vault("GET", "kv/metadata/limits").json()["data"]["custom_metadata"])
+        most = {"k" * 120 + "%02d" % i: "x" * 512 for i in range(64)}
+        self.assertEqual(self.notes("limits", {"custom_metadata": most}).status, 204)
+
+    def test_versions_are_deleted_undeleted_and_destroyed_with_204_for_all(self):
+        def state(number):
+            version = self.lab.vault("GET", "kv/metadata/states").json()["data"]["versions"][str(number)]
+            return bool(version["deletion_time"]), version["destroyed"]
+        self.write("states", {"a": 1})
+        self.write("states", {"a": 2})
+        for verb, expected in (("delete", (True, False)), ("undelete", (False, False)), ("delete", (True, False)),
+                               ("destroy", (True, True)), ("undelete", (True, True))):
+            self.assertEqual(self.lab.vault("POST", "kv/%s/states" % verb, {"versions": [1]}).status, 204)
+            self.assertEqual(state(1), expected)
+            self.assertEqual(state(2), (False, False))
+        for verb in ("delete", "undelete", "destroy"):
+            self.assertEqual(self.lab.vault("PUT", "kv/%s/states" % verb, {"versions": [9]}).status, 204)
+            self.assertEqual(self.lab.vault("PUT", "kv/%s/never" % verb, {"versions": [1]}).status, 204)
+            self.assertEqual(self.lab.vault("POST", "kv/%s/states" % verb, {"versions": []}).json(),
+                             {"errors": ["%so version number provided" % ("n" if verb == "destroy" else "N")]})
+        self.assertEqual(self.lab.vault("GET", "kv/metadata/never").status, 404)
+        self.assertEqual(self.lab.vault("DELETE", "kv/data/never").status, 204)
+        self.assertEqual(self.lab.vault("DELETE", "kv/metadata/never").status, 204)
+
+    def test_a_request_with_too_many_strings_is_refused_and_a_patch_goes_on(self):
+        def fields(first, count):
+            return {"k%d" % i: "v" for i in range(first, first + count)}
+        refused = {"errors": ["refused JSON input due to high complexity: exceeded maximum number of strings"]}
+        self.assertEqual(self.write("crowd", fields(0, 499)).status, 200)
+        self.assertEqual(self.write("crowd", fields(0, 500)).json(), refused)
+        self.assertEqual(self.lab.vault("PATCH", "kv/data/crowd", {"data": fields(499, 400)}, headers=MERGE).status, 200)
+        self.assertEqual(len(self.read("crowd").json()["data"]["data"]), 899)
+        self.assertEqual(self.lab.vault("POST", "kv1/crowd", fields(0, 500)).status, 204)
+        self.assertEqual(self.lab.vault("POST", "kv1/crowd", fields(0, 501)).json(), refused)
+
+    def test_names_that_differ_by_normal_form_are_two(self):
+        data = {"\u00e9": "one", "e\u0301": "two"}
+        self.write("norm", data)
+        self.assertEqual(self.read("norm").json()["data"]["data"], data)
+        self.lab.vault("PATCH", "kv/data/norm", {"data": {"\u00e9": "new"}}, headers=MERGE)
+        self.assertEqual(self.read("norm").json()["data"]["data"], {"\u00e9": "new", "e\u0301": "two"})
+
     def test_a_trailing_slash_is_the_trap_it_is(self):
         self.write("slash", {"a": 1})
         self.assertEqual(self.read("slash/").status, 500)
@@ -363,6 +492,15 @@ class Kv1(VaultCase):
         self.assertEqual(self.lab.vault("PATCH", "kv1/dir/a", {"x": 2}, headers=MERGE).status, 405)
         self.assertEqual(self.lab.vault("DELETE", "kv1/dir/a").status, 204)
         self.assertEqual(self.lab.vault("GET", "kv1/dir/a").json(), {"errors": []})
+
+    def test_pages_are_not_understood(self):
+        for name in ("b", "a", "a/x"):
+            self.lab.vault("POST", "kv1/page/" + name, {"x": 1})
+        for query, warnings in (("", None), ("&limit=1", ["Endpoint ignored these unrecognized parameters: [limit]"]),
+                                ("&limit=1&after=a", ["Endpoint ignored these unrecognized parameters: [after limit]"])):
+            for folder in ("kv1/page/", "kv1/page"):
+                answer = self.lab.vault("GET", folder + "?list=true" + query).json()
+                self.assertEqual((answer["data"]["keys"], answer["warnings"]), (["a", "a/", "b"], warnings))
 
     def test_a_write_in_the_form_of_version_2_is_204_and_unprotected(self):
         self.assertEqual(self.lab.vault("POST", "kv1/data/a", {"data": {"x": 1}, "options": {"cas": 9}}).status, 204)
