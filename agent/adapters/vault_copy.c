@@ -107,20 +107,34 @@ static struct operation *write_copy(struct secret_copy *self, const struct secre
 
 struct asking_rights {
     struct vault_errand errand; /* first */
+    bool for_writing;
     copy_rights_done *done;
 };
 
-static void add_missing(struct buffer *out, const struct vault_copy *copy, const char *capability,
+/* What a path lacks, for people and as a rule of a policy that grants all of `capabilities`. */
+struct lack {
+    struct buffer missing, policy;
+};
+
+static void add_missing(struct lack *lack, const struct vault_copy *copy, const char *capability,
                         const char *part)
 {
-    buffer_printf(out, "%s%s on %s/%s%s", out->size ? ", " : "", capability, copy->port.mount, part,
-                  copy->port.path);
+    buffer_printf(&lack->missing, "%s%s on %s/%s%s", lack->missing.size ? ", " : "", capability,
+                  copy->port.mount, part, copy->port.path);
+}
+
+static void add_rule(struct lack *lack, const struct vault_copy *copy, const char *part,
+                     const char *capabilities)
+{
+    buffer_printf(&lack->policy, "path \"%s/%s%s\" {\n  capabilities = [%s]\n}\n", copy->port.mount,
+                  part, copy->port.path, capabilities);
 }
 
 /* A secret that is not there yet is created, any other updated. Reading comes into writing too: the
  * sibling fields are kept. */
 static struct copy_rights judge_rights(const struct vault_copy *copy,
-                                       const struct vault_rights *rights, struct buffer *missing)
+                                       const struct vault_rights *rights, bool for_writing,
+                                       struct lack *lack)
 {
     const char *data = copy->is_kv1 ? "" : "data/";
     bool is_new = copy->state == COPY_NO_SECRET;
@@ -128,17 +142,24 @@ static struct copy_rights judge_rights(const struct vault_copy *copy,
         .may_read = rights->may_read_data && (copy->is_kv1 || rights->may_read_metadata),
         .may_write = (is_new ? rights->may_create : rights->may_update) && !copy->is_kv1,
     };
+    bool lacks_writing = for_writing && !copy->is_kv1 && !result.may_write;
 
     if (!rights->may_read_data)
-        add_missing(missing, copy, "read", data);
-    if (!copy->is_kv1 && !rights->may_read_metadata)
-        add_missing(missing, copy, "read", "metadata/");
-    if (copy->is_kv1)
-        buffer_printf(missing, "%scheck-and-set, which KV version 1 (%s) does not have",
-                      missing->size ? ", " : "", copy->port.mount);
-    else if (!result.may_write)
-        add_missing(missing, copy, is_new ? "create" : "update", data);
-    result.missing = missing->size ? buffer_text(missing) : TEXT("");
+        add_missing(lack, copy, "read", data);
+    if (lacks_writing)
+        add_missing(lack, copy, is_new ? "create" : "update", data);
+    if (!rights->may_read_data || lacks_writing)
+        add_rule(lack, copy, data,
+                 for_writing && !copy->is_kv1 ? "\"create\", \"read\", \"update\"" : "\"read\"");
+    if (!copy->is_kv1 && !rights->may_read_metadata) {
+        add_missing(lack, copy, "read", "metadata/");
+        add_rule(lack, copy, "metadata/", "\"read\"");
+    }
+    if (copy->is_kv1 && for_writing)
+        buffer_printf(&lack->missing, "%scheck-and-set, which KV version 1 (%s) does not have",
+                      lack->missing.size ? ", " : "", copy->port.mount);
+    result.missing = buffer_text(&lack->missing);
+    result.policy = buffer_text(&lack->policy);
     return result;
 }
 
@@ -148,18 +169,21 @@ static void on_rights(const struct vault_rights *rights, const struct failure *f
     struct asking_rights *asking = context;
     struct vault_copy *copy = asking->errand.copy;
     struct copy_rights result = {0};
-    struct buffer missing;
+    struct lack lack;
 
-    buffer_init(&missing, 4096);
+    buffer_init(&lack.missing, 4096);
+    buffer_init(&lack.policy, 4096);
     if (rights)
-        result = judge_rights(copy, rights, &missing);
+        result = judge_rights(copy, rights, asking->for_writing, &lack);
     copy->in_flight--;
     asking->done(rights ? &result : NULL, failure, asking->errand.context);
-    buffer_clear(&missing);
+    buffer_clear(&lack.missing);
+    buffer_clear(&lack.policy);
     memory_free(asking);
 }
 
-static struct operation *ask_rights(struct secret_copy *self, copy_rights_done *done, void *context)
+static struct operation *ask_rights(struct secret_copy *self, bool for_writing,
+                                    copy_rights_done *done, void *context)
 {
     struct asking_rights *asking = vault_errand_new(self, sizeof(*asking), context);
     struct vault_copy *copy = (struct vault_copy *)self;
@@ -167,6 +191,7 @@ static struct operation *ask_rights(struct secret_copy *self, copy_rights_done *
     if (!asking)
         return NULL;
     asking->done = done;
+    asking->for_writing = for_writing;
     asking->errand.under_way =
         vault_read_rights(copy->client, vault_copy_key(copy), on_rights, asking);
     return vault_errand_started(&asking->errand);

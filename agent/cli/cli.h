@@ -79,7 +79,7 @@ int cli_exit_of(const json_t *document, int fallback);
  * agent in this process. Blocks; shows progress on a terminal while it takes longer than a second.
  * `*document` is the answer's document, owned by the caller. False: no answer at all; said on
  * standard error. */
-enum session_where { SESSION_DAEMON_OR_LOCAL, SESSION_DAEMON_ONLY };
+enum session_where { SESSION_DAEMON_OR_LOCAL, SESSION_DAEMON_ONLY, SESSION_LOCAL_ONLY };
 must_use bool session_call(struct cli *cli, const struct config *config, enum session_where where,
                            enum world_state state, const char *method, const char *path,
                            json_t *body /* taken; NULL: none */, int *status, json_t **document);
@@ -135,6 +135,6 @@ int command_keygen(struct cli *cli);
 int command_version(struct cli *cli);
 
 extern const struct poptOption plan_options[], approve_options[], apply_options[], rotate_options[],
-    incidents_options[], keygen_options[];
+    incidents_options[], config_options[], keygen_options[];
 
 #endif

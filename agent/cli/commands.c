@@ -149,15 +149,23 @@ const struct command commands[] = {
     },
     {
         .name = "config",
-        .arguments = "check|schema|show",
+        .arguments = "check [--connect]|schema|show",
         .summary = "Check the configuration, print its schema or its effective values",
         .details = "  check   read the file and report every error with its place\n"
                    "  schema  print the JSON Schema of the file, for editors; needs no file\n"
                    "  show    print the configuration in effect, with its defaults, as JSON\n\n"
-                   "No secret is read or shown: only where it is kept.",
-        .exits = PLAIN_EXITS,
+                   "With --connect, check also signs in to Vault and Azure and asks for each "
+                   "binding whether it may be read, and written where approvers are configured. "
+                   "What the Vault token lacks is printed with the policy that would grant it. "
+                   "Nothing is changed. Without it no secret is read, and none is ever shown: only "
+                   "where it is kept.",
+        .exits = "0  valid; with --connect: everything the bindings ask for is allowed\n"
+                 "1  refused or failed; with --connect: a log-in or a right is missing\n"
+                 "2  bad usage or configuration; with --connect: a side could not be asked",
         .example = "keydrift config check -c keydrift.yaml\n"
+                   "keydrift config check --connect\n"
                    "keydrift config schema >keydrift.schema.json",
+        .options = config_options,
         .least_arguments = 1,
         .most_arguments = 1,
         .run = command_config,

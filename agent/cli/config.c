@@ -3,11 +3,22 @@
 #include "agent/cli/output.h"
 
 #include "agent/adapters/config.h"
+#include "agent/cli/config_connect.h"
 #include "agent/cli/options.h"
 
 #include <string.h>
 
 #define TEXT_LIMIT ((size_t)16 << 20)
+
+static struct {
+    int connects;
+} given;
+
+const struct poptOption config_options[] = {
+    {"connect", '\0', POPT_ARG_NONE, &given.connects, 0,
+     "check: also sign in to both sides, and say what is missing", NULL},
+    POPT_TABLEEND,
+};
 
 static int print_check_json(const char *path, const struct config_problems *problems, int code)
 {
@@ -47,6 +58,18 @@ static int print_check_text(const struct cli *cli, const char *path,
     return cli_print(&out, EXIT_DONE);
 }
 
+static int connect_to(struct cli *cli, const struct config *config,
+                      const struct config_problems *problems)
+{
+    if (!cli->is_quiet)
+        fprintf(stderr, "%.*s", TEXT_ARG(buffer_text(&problems->text)));
+    if (!cli_name_config(cli, config->path)) {
+        cli_error("out of memory");
+        return EXIT_REFUSED;
+    }
+    return config_connect(cli, config);
+}
+
 static int check(struct cli *cli)
 {
     const char *path = cli_config_path(cli);
@@ -57,7 +80,9 @@ static int check(struct cli *cli)
     if (!path)
         return EXIT_USAGE;
     config = config_read(path, &problems);
-    if (cli->is_json)
+    if (config && given.connects)
+        code = connect_to(cli, config, &problems);
+    else if (cli->is_json)
         code = print_check_json(path, &problems, config ? EXIT_DONE : EXIT_USAGE);
     else
         code = print_check_text(cli, path, &problems, config);
@@ -99,6 +124,9 @@ int command_config(struct cli *cli)
     } verbs[] = {{"check", check}, {"schema", schema}, {"show", show}};
     const char *verb = cli->arguments[0], *best;
     struct nearest nearest = {.word = text_of(verb)};
+
+    if (given.connects && strcmp(verb, "check") != 0)
+        return cli_usage_error(cli, "config %s: --connect belongs to config check", verb);
 
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (strcmp(verbs[i].name, verb) == 0)

@@ -181,7 +181,7 @@ static bool session_ask(struct session *session, const struct config *config,
 {
     const char *socket = daemon_socket(config);
 
-    if (socket && api_client_probe(socket))
+    if (where != SESSION_LOCAL_ONLY && socket && api_client_probe(socket))
         return ask_daemon(session, socket, method, path, body);
     if (where == SESSION_DAEMON_ONLY)
         return failure_set(&session->failure, FAILURE_NETWORK,

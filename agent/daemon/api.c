@@ -147,6 +147,8 @@ static void route(struct api_call *call)
         call_status(call);
     else if (is_post && text_is(path, "/v1/check"))
         call_check(call);
+    else if (is_post && text_is(path, "/v1/access"))
+        call_access(call);
     else if (is_get && text_is(path, "/v1/incidents"))
         call_incidents(call);
     else if (is_post && text_is(path, "/v1/plans"))

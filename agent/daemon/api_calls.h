@@ -42,7 +42,8 @@ bool call_interrupted(struct api_call *call);
 void call_show(struct api_call *call, struct text id); /* GET /v1/objects/ID */
 void call_incidents(struct api_call *call);
 void call_check(struct api_call *call);
-void call_plan(struct api_call *call); /* POST /v1/plans */
+void call_access(struct api_call *call); /* POST /v1/access */
+void call_plan(struct api_call *call);   /* POST /v1/plans */
 void call_approve(struct api_call *call, struct text id);
 void call_apply(struct api_call *call, struct text id);
 void call_rotate(struct api_call *call);

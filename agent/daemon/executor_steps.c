@@ -191,7 +191,7 @@ static void on_preflight_facts(const struct check_result *result, void *context)
         execution_end(execution, PLAN_OPEN, "out of memory; nothing was changed, try again");
         return;
     }
-    execution->operation = copy->rights(copy, on_rights, execution);
+    execution->operation = copy->rights(copy, true, on_rights, execution);
     if (!execution->operation)
         execution_end(execution, PLAN_OPEN, "out of memory; nothing was changed, try again");
 }

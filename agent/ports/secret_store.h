@@ -19,6 +19,7 @@ typedef void copy_write_done(const struct copy_version *version, const struct fa
 struct copy_rights {
     bool may_read, may_write;
     struct text missing; /* "update on kv/data/app", empty when nothing is */
+    struct text policy;  /* in Vault's language, would grant what is missing; empty likewise */
 };
 typedef void copy_rights_done(const struct copy_rights *rights, const struct failure *failure,
                               void *context);
@@ -34,7 +35,9 @@ struct secret_copy {
     struct operation *(*write)(struct secret_copy *self, const struct secret *value,
                                const struct copy_version *expected, copy_write_done *done,
                                void *context);
-    struct operation *(*rights)(struct secret_copy *self, copy_rights_done *done, void *context);
+    /* What is missing for reading and, when asked, for writing. */
+    struct operation *(*rights)(struct secret_copy *self, bool for_writing, copy_rights_done *done,
+                                void *context);
 };
 
 #endif

@@ -116,15 +116,19 @@ static void rights_answer(struct fake_operation *operation, const struct failure
     struct call *call = (struct call *)operation;
     struct copy_rights rights = {.may_read = true, .may_write = !call->copy->may_not_write};
 
-    if (!rights.may_write)
+    if (!rights.may_write && call->is_decisive) {
         rights.missing = TEXT("update on kv/data/nachet");
+        rights.policy = TEXT("path \"kv/data/nachet\" {}");
+    }
     call->done.rights(failure ? NULL : &rights, failure, call->context);
 }
 
-static struct operation *rights(struct secret_copy *self, copy_rights_done *done, void *context)
+static struct operation *rights(struct secret_copy *self, bool for_writing, copy_rights_done *done,
+                                void *context)
 {
     struct call *call = call_new(self, context);
 
+    call->is_decisive = for_writing;
     call->done.rights = done;
     return fake_begin(call->copy->clock, &call->operation, "copy.rights", NULL, rights_answer);
 }

@@ -15,7 +15,7 @@ struct outcome {
     unsigned times;
     struct copy_fact fact;
     struct failure failure;
-    char why[100], value[100], missing[200];
+    char why[100], value[100], missing[200], policy[500];
     struct copy_rights rights;
     struct copy_version written;
 };
@@ -71,6 +71,7 @@ static void on_rights(const struct copy_rights *rights, const struct failure *fa
         return;
     outcome->rights = *rights;
     snprintf(outcome->missing, sizeof(outcome->missing), "%.*s", TEXT_ARG(rights->missing));
+    snprintf(outcome->policy, sizeof(outcome->policy), "%.*s", TEXT_ARG(rights->policy));
 }
 
 static void mount_is(int kv)
@@ -403,7 +404,7 @@ TEST(a_write_rests_on_the_version_that_was_seen_and_older_ones_are_stale_from_th
 
 /* ---- rights ---------------------------------------------------------------------------------- */
 
-static struct outcome rights_are(const char *data, const char *metadata)
+static struct outcome rights_for(bool for_writing, const char *data, const char *metadata)
 {
     struct outcome outcome = {0};
     char body[500];
@@ -413,10 +414,36 @@ static struct outcome rights_are(const char *data, const char *metadata)
              "\"kv/metadata/team/app\":[%s],\"capabilities\":[%s]}}",
              data, data, metadata, data);
     desk_answer(&desk, "POST /v1/sys/capabilities-self", 200, body, NULL);
-    assert_non_null(copy->rights(copy, on_rights, &outcome));
+    assert_non_null(copy->rights(copy, for_writing, on_rights, &outcome));
     desk_wait(&desk, &outcome.is_done);
     assert_string_equal(outcome.failure.text, "");
     return outcome;
+}
+
+static struct outcome rights_are(const char *data, const char *metadata)
+{
+    return rights_for(true, data, metadata);
+}
+
+#define RULE(path, capabilities) "path \"" path "\" {\n  capabilities = [" capabilities "]\n}\n"
+
+TEST(what_is_missing_comes_with_the_policy_that_grants_it)
+{
+    struct outcome outcome;
+
+    open_scene(2);
+    version_is(3, 5, "canary");
+    read_it(false);
+    assert_string_equal(rights_are("\"read\",\"update\"", "\"read\"").policy, "");
+    assert_string_equal(rights_are("\"read\"", "\"read\"").policy,
+                        RULE("kv/data/team/app", "\"create\", \"read\", \"update\""));
+    outcome = rights_for(false, "\"read\"", "\"read\"");
+    assert_string_equal(outcome.missing, "");
+    outcome = rights_for(false, "\"deny\"", "\"deny\"");
+    assert_string_equal(outcome.missing, "read on kv/data/team/app, read on kv/metadata/team/app");
+    assert_string_equal(outcome.policy, RULE("kv/data/team/app", "\"read\"")
+                                            RULE("kv/metadata/team/app", "\"read\""));
+    close_scene();
 }
 
 TEST(missing_rights_are_named_with_their_paths)
@@ -434,8 +461,8 @@ TEST(missing_rights_are_named_with_their_paths)
     assert_string_equal(outcome.missing, "update on kv/data/team/app");
     outcome = rights_are("\"deny\"", "\"deny\"");
     assert_false(outcome.rights.may_read || outcome.rights.may_write);
-    assert_string_equal(outcome.missing, "read on kv/data/team/app, read on "
-                                         "kv/metadata/team/app, update on kv/data/team/app");
+    assert_string_equal(outcome.missing, "read on kv/data/team/app, update on kv/data/team/app, "
+                                         "read on kv/metadata/team/app");
     desk_answer(&desk, METADATA, 404, "{\"errors\":[]}", NULL);
     read_it(false);
     outcome = rights_are("\"read\",\"update\"", "\"read\"");
@@ -527,6 +554,7 @@ int main(void)
         CASE(metadata_and_value_of_two_versions_are_asked_for_again_then_refused),
         CASE(kv_1_has_no_versions_so_the_value_is_read_each_time),
         CASE(a_write_rests_on_the_version_that_was_seen_and_older_ones_are_stale_from_then_on),
+        CASE(what_is_missing_comes_with_the_policy_that_grants_it),
         CASE(missing_rights_are_named_with_their_paths), CASE(kv_1_cannot_be_written_safely),
         CASE(several_reads_at_once_each_get_their_answer),
         CASE(a_read_can_be_canceled_at_each_of_its_steps),

@@ -108,6 +108,65 @@ TEST(check_reads_both_sides_of_what_is_asked_for)
     world_free(world);
 }
 
+static const char *access_of(const struct world_answer *answer, unsigned binding,
+                             const char *member)
+{
+    const json_t *list = json_object_get(answer->document, "bindings");
+
+    assert_int_equal(json_array_size(list), 2);
+    return json_string_in(json_array_get(list, binding), member);
+}
+
+TEST(access_asks_both_sides_of_every_binding_and_changes_nothing)
+{
+    struct world *world = started_world(false);
+    struct world_answer answer;
+
+    assert_int_equal(world_call(world, &answer, "POST", "/v1/access", "dev", NULL), 200);
+    assert_int_equal(json_integer_at(answer.document, "exit", -1), 0);
+    assert_string_equal(access_of(&answer, 1, "source.why"), "");
+    assert_string_equal(access_of(&answer, 1, "vault.why"), "");
+    world_answer_clear(&answer);
+
+    world->copies[1].may_not_write = true;
+    assert_int_equal(world_call(world, &answer, "POST", "/v1/access", "dev", NULL), 200);
+    assert_int_equal(json_integer_at(answer.document, "exit", -1), 1);
+    assert_string_equal(access_of(&answer, 0, "vault.missing"), "");
+    assert_string_equal(access_of(&answer, 1, "vault.missing"), "update on kv/data/nachet");
+    assert_string_equal(access_of(&answer, 1, "vault.policy"), "path \"kv/data/nachet\" {}");
+    world_answer_clear(&answer);
+
+    fake_fail(&world->clock, (struct fake_fault){"source.list", 1, FAILURE_DENIED});
+    assert_int_equal(world_call(world, &answer, "POST", "/v1/access", "dev", NULL), 200);
+    assert_int_equal(json_integer_at(answer.document, "exit", -1), 1);
+    assert_string_not_equal(access_of(&answer, 0, "source.why"), "");
+    world_answer_clear(&answer);
+
+    fake_fail(&world->clock, (struct fake_fault){"copy.rights", 0, FAILURE_NETWORK});
+    assert_int_equal(world_call(world, &answer, "POST", "/v1/access", "dev", NULL), 200);
+    assert_int_equal(json_integer_at(answer.document, "exit", -1), 2);
+    assert_string_not_equal(access_of(&answer, 1, "vault.why"), "");
+    world_answer_clear(&answer);
+    assert_int_equal(world->store.count, 0);
+    world_free(world);
+}
+
+TEST(where_nobody_may_approve_no_right_to_write_is_asked_for)
+{
+    struct world *world = world_new();
+    struct world_answer answer;
+
+    world->config.binding_count = 2;
+    world->config.approver_count = 0;
+    world->copies[0].may_not_write = true;
+    assert_true(world_start(world, false));
+    assert_int_equal(world_call(world, &answer, "POST", "/v1/access", "dev", NULL), 200);
+    assert_int_equal(json_integer_at(answer.document, "exit", -1), 0);
+    assert_string_equal(access_of(&answer, 0, "vault.missing"), "");
+    world_answer_clear(&answer);
+    world_free(world);
+}
+
 TEST(without_a_store_it_checks_and_changes_nothing)
 {
     static const char *const refused[][2] = {{"POST", "/v1/plans"},
@@ -373,6 +432,7 @@ TEST(every_request_can_be_canceled_at_any_moment)
     static const char *const requests[][3] = {
         {"GET", "/v1/status", NULL},
         {"POST", "/v1/check", NULL},
+        {"POST", "/v1/access", NULL},
         {"GET", "/v1/incidents", NULL},
         {"GET", "/v1/objects/abcd", NULL},
         {"POST", "/v1/plans", "{\"binding\":\"nachet\"}"},
@@ -385,7 +445,7 @@ TEST(every_request_can_be_canceled_at_any_moment)
             struct world *world = started_world(false);
             struct world_answer answer;
 
-            if (i == 4)
+            if (i == 5)
                 fake_source_regenerate(&world->sources[0], 0, "ana@example.org");
             world_ask(world, &answer, requests[i][0], requests[i][1], "dev", requests[i][2]);
             for (unsigned step = 0; step < steps && !answer.is_done; step++)
@@ -437,6 +497,8 @@ int main(void)
     return RUN(
         CASE(each_bad_request_gets_one_sentence_and_changes_nothing),
         CASE(check_reads_both_sides_of_what_is_asked_for),
+        CASE(access_asks_both_sides_of_every_binding_and_changes_nothing),
+        CASE(where_nobody_may_approve_no_right_to_write_is_asked_for),
         CASE(without_a_store_it_checks_and_changes_nothing),
         CASE(a_watcher_without_a_store_still_alerts),
         CASE(incidents_and_plans_are_shown_by_the_beginning_of_their_id_with_their_timeline),
