@@ -4,13 +4,15 @@
 
 Counts test cases, not programs: the "ok" and "not ok" lines of those that speak TAP. A program that failed
 without such a line (a crash, a leak found at its end, a time-out) counts as one failure, so that nothing
-that went wrong can be missing in the last line, which reads "N passed, N failed, N skipped".
+that went wrong can be missing in the last line, which reads "N passed, N failed, N skipped". Before it stands
+what programs counted beside cases, of each program once ("# counted: 61 operations ...").
 """
 import json
 import pathlib
 import re
 import sys
 
+COUNTED = re.compile(r"^# counted: (.*)", re.M)
 CASE = re.compile(r"^(not )?ok\b(.*)", re.M)
 GOOD = {"OK", "EXPECTEDFAIL"}
 
@@ -47,7 +49,7 @@ def self_test():
 
 
 def main(directories):
-    totals = [0, 0, 0]
+    totals, counted = [0, 0, 0], {}
     for directory in directories:
         log = pathlib.Path(directory, "meson-logs", "testlog.json")
         if not log.exists():  # the build itself failed
@@ -59,7 +61,10 @@ def main(directories):
             counts = cases_of(program)
             if counts[1]:
                 print(f"{directory}: {program['name']}: {program['result'].lower()}")
+            counted.setdefault(program["name"], COUNTED.findall(program.get("stdout") or ""))
             totals = [total + count for total, count in zip(totals, counts)]
+    for lines in counted.values():
+        print("\n".join(lines), end="\n" if lines else "")
     print("%d passed, %d failed, %d skipped" % tuple(totals))
     return 1 if totals[1] or not totals[0] else 0
 

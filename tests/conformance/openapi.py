@@ -317,6 +317,8 @@ class Operation:
         parts = self.pattern.fullmatch(exchange.path).groupdict()
         query = {name.lower(): value for name, value in exchange.query.items()}
         known = {"api-version"}
+        if "x-ms-pageable" in self.node:
+            known.add("$skiptoken")  # opaque, from a nextLink
         problems = []
         for parameter in self.parameters:
             node, name = parameter.node, parameter.node["name"]

@@ -90,7 +90,7 @@ def main(directory):
     for name in missing:
         print("# never asked for: " + name)
     print("1..%d" % number)
-    print("# " + summary(counts))
+    print("# counted: " + summary(counts))
     return 1 if missing or any(count.wrong for count in counts.values()) else 0
 
 

@@ -59,6 +59,15 @@ test("events are found by their correlation id", async () => {
   assert.ok(events.every((event) => event.correlationId === correlationId));
 });
 
+test("many events come on more than one page", async () => {
+  for (let i = 0; i < 60; i++) await byHand("ep-0015", "primary", "eve@example.org");
+  let events;
+  const requests = await asked(async () => { events = await read(about("ep-0015")); });
+  assert.ok(requests.length >= 2);
+  assert.ok(events.length >= 120);
+  assert.equal(new Set(events.map((event) => event.eventDataId)).size, events.length);
+});
+
 test("only what was selected is told", async () => {
   await byHand("ep-0014", "primary", "di@example.org");
   const [event] = await read(about("ep-0014"), { select: "eventTimestamp,caller" });

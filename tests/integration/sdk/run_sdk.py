@@ -6,6 +6,7 @@ KEYDRIFT_REQUIRE_SERVERS=1 says that they must be there.
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,8 +51,11 @@ def main():
         if lab.stdout.readline() != "lab ready\n":
             print("Bail out! the lab did not start")
             return 1
-        return subprocess.run([node, "--test-reporter=tap", os.path.join(HERE, sys.argv[2] + ".test.mjs")],
-                              env=environment_for(directory), check=False).returncode
+        result = subprocess.run([node, "--test-reporter=tap", os.path.join(HERE, sys.argv[2] + ".test.mjs")],
+                                env=environment_for(directory), check=False, stdout=subprocess.PIPE, text=True)
+        print(result.stdout)
+        print("# counted: %d cases of Microsoft's SDK: %s" % (len(re.findall("^ok ", result.stdout, re.M)), sys.argv[2]))
+        return result.returncode
     finally:
         lab.terminate()
         lab.wait(10)

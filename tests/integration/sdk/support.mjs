@@ -13,7 +13,12 @@ export const workspace = [lab.resource_group, lab.workspace];
 export const control = (method, path, body) =>
   fetch(lab.control_url + path, { method, body: body && JSON.stringify(body) });
 export const fault = (wish) => control("POST", "/fault", wish);
-export const behave = () => control("DELETE", "/fault");
+export const behave = async () => {
+  await control("DELETE", "/fault");
+  await control("POST", "/roles", { reset: true });
+  await control("POST", "/quota", { reset: true });
+  await control("POST", "/modes", { operation: "table" });
+};
 export const keysNow = async (end = "/" + lab.endpoint) =>
   Object.entries(await (await control("GET", "/keys")).json()).find(([id]) => id.endsWith(end))[1];
 

@@ -437,7 +437,7 @@ static int close_up(void **unused)
 {
     (void)unused;
     print_message(
-        "# %u answers of Microsoft's examples replayed: %u understood (%u once their one "
+        "# counted: %u answers of Microsoft's examples replayed: %u understood (%u once their one "
         "placeholder was two), %u refused for a stated reason; %u operations never asked\n",
         it.understood + it.refused, it.understood, it.told_apart, it.refused, it.not_asked);
     return 0;
