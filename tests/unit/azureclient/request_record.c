@@ -44,8 +44,8 @@ void request_record(const struct server_request *request)
     assert_non_null(file);
     json =
         json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:[], s:s}", "target", "arm", "fault",
-                  "none", "method", string(request->method), "path", string(request->path), "query",
-                  string(request->query), "headers", headers_of(request), "body",
+                  "scripted", "method", string(request->method), "path", string(request->path),
+                  "query", string(request->query), "headers", headers_of(request), "body",
                   string(request->body), "status", 0, "answer_headers", "answer", "");
     assert_non_null(json);
     assert_int_equal(json_dumpf(json, file, JSON_COMPACT), 0);
