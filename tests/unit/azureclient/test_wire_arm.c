@@ -39,6 +39,11 @@ TEST(every_dialect_of_arm_errors_becomes_one_sentence)
                "{\"error\":{\"code\":\"A\",\"message\":\"a\",\"innererror\":{\"trace\":1,"
                "\"innererror\":{\"code\":\"C\",\"message\":\"deep\"}}}}",
                FAILURE_REMOTE, "HTTP 500 A: a (C: deep)");
+    assert_arm(
+        500,
+        "{\"error\":{\"code\":\"A\",\"innererror\":{\"code\":\"B\",\"innererror\":{\"trace\":1}}}"
+        "}",
+        FAILURE_REMOTE, "HTTP 500 A (B)");
     assert_arm(400,
                "{\"error\":{\"code\":\"A\",\"message\":\"a\",\"details\":[{},null,{\"code\":\"B\","
                "\"message\":\"b\"}]}}",
