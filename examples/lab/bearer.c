@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#define SKEW_S 300
+
 static void challenge(struct exchange *exchange, const char *code, const char *text,
                       const char *parameters)
 {
@@ -98,6 +100,9 @@ bool bearer_accept(struct exchange *exchange)
         refuse(exchange, "InvalidAuthenticationTokenTenant",
                "The access token is from the wrong issuer: it must match the tenant of this "
                "subscription.");
+    } else if (claims->not_before > now + SKEW_S) {
+        refuse(exchange, "InvalidAuthenticationToken",
+               "The access token is not valid yet: its 'nbf' lies in the future.");
     } else if (claims->expires_at <= now || exchange->fault.kind == FAULT_TOKEN_EXPIRED) {
         refuse_expired(exchange, claims->expires_at <= now ? claims->expires_at : now - 1, now);
     } else if (exchange->fault.kind == FAULT_CLAIMS_CHALLENGE &&
