@@ -48,11 +48,11 @@ void api_key_id(const char *value, char out[17]);
 must_use json_t *regenerate_result(const struct change *change);
 
 /* Resources as GET shows them (arm_show.c). */
-must_use json_t *resource_json(const struct lab *lab, const struct resource *resource);
+must_use json_t *resource_json(const struct arm_call *call, const struct resource *resource);
 void arm_show(struct arm_call *call);
 
 /* Azure ML online endpoints (arm_endpoints.c). */
-must_use json_t *endpoint_json(const struct lab *lab, const struct resource *endpoint);
+must_use json_t *endpoint_json(const struct arm_call *call, const struct resource *endpoint);
 /* True for every resource but an endpoint that takes tokens. */
 bool endpoint_has_keys(const struct resource *resource);
 void arm_endpoints_list(struct arm_call *call);

@@ -44,9 +44,9 @@ bool endpoint_has_keys(const struct resource *resource)
     return !mode.start || text_equal_ignoring_case(mode, TEXT("Key"));
 }
 
-json_t *endpoint_json(const struct lab *lab, const struct resource *endpoint)
+json_t *endpoint_json(const struct arm_call *call, const struct resource *endpoint)
 {
-    char *uri = scoring_uri(lab, endpoint);
+    char *uri = scoring_uri(call->lab, endpoint);
     json_t *json = json_pack(
         "{s:s, s:s, s:s, s:s, s:{}, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s, s:s, s:s}, "
         "s:{s:s, s:s, s:{s:s, s:s}, s:s?, s:n, s:s, s:{s:i}}}",
@@ -80,9 +80,9 @@ static json_t *page_of(struct arm_call *call, const char *name, size_t skip, siz
     json_t *value = json_array(), *page;
 
     if (only && skip == 0)
-        json_array_append_new(value, endpoint_json(call->lab, only));
+        json_array_append_new(value, endpoint_json(call, only));
     for (size_t i = skip; !name && i < world->count && i < skip + count; i++)
-        json_array_append_new(value, endpoint_json(call->lab, world->endpoints[i]));
+        json_array_append_new(value, endpoint_json(call, world->endpoints[i]));
     page = json_pack("{s:o}", "value", value);
     if (page && !name && skip + count < world->count)
         json_object_set_new(
@@ -127,6 +127,18 @@ static json_t *chosen(const json_t *from, const char *const *names)
     return ret;
 }
 
+/* As Azure spells it, whatever the caller wrote; NULL: there is no such mode. */
+static const char *auth_mode_of(const json_t *body)
+{
+    struct text mode = json_text_at(body, "properties.authMode");
+
+    for (size_t i = 0; i < sizeof(auth_modes) / sizeof(auth_modes[0]); i++) {
+        if (text_equal_ignoring_case(mode, text_of(auth_modes[i])))
+            return auth_modes[i];
+    }
+    return NULL;
+}
+
 static json_t *settings_of(const json_t *body)
 {
     static const char *const members[] = {"location", "tags", "kind", "identity", "sku", NULL};
@@ -138,19 +150,16 @@ static json_t *settings_of(const json_t *body)
     if (settings)
         json_object_set_new(settings, "properties",
                             chosen(json_object_get(body, "properties"), properties));
+    json_object_set_new(json_object_get(settings, "properties"), "authMode",
+                        json_string(auth_mode_of(body)));
     return settings;
 }
 
 /* False, and the call answered, when the body is not that of an endpoint. */
 static bool body_is_good(struct arm_call *call, const json_t *body)
 {
-    struct text mode = json_text_at(body, "properties.authMode");
-
-    for (size_t i = 0; i < sizeof(auth_modes) / sizeof(auth_modes[0]); i++) {
-        if (json_text_at(body, "location").size &&
-            text_equal_ignoring_case(mode, text_of(auth_modes[i])))
-            return true;
-    }
+    if (json_text_at(body, "location").size && auth_mode_of(body))
+        return true;
     arm_error(call->exchange, 400, "UserError",
               "The request is invalid: it needs location and properties.authMode, which is Key, "
               "AMLToken or AADToken.");
@@ -217,9 +226,9 @@ static void put(struct arm_call *call, const json_t *body)
         set_first_keys(call, body);
     change = begin(call, is_new ? CHANGE_CREATE : CHANGE_UPDATE);
     if (change && is_new)
-        arm_accepted(call, change, STYLE_STATUS, 201, endpoint_json(call->lab, call->resource));
+        arm_accepted(call, change, STYLE_STATUS, 201, endpoint_json(call, call->resource));
     else if (change)
-        arm_reply(call->exchange, 200, NULL, 0, endpoint_json(call->lab, call->resource));
+        arm_reply(call->exchange, 200, NULL, 0, endpoint_json(call, call->resource));
 }
 
 void arm_endpoint_put(struct arm_call *call)

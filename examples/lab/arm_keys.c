@@ -160,7 +160,8 @@ static void begin(struct arm_call *call, const struct change *plan, enum style s
     }
     if (style != STYLE_SYNC) {
         activity_log_add(world->log, &change->deed, EVENT_ACCEPTED, change->started_at);
-        arm_accepted(call, change, style, 202, NULL);
+        arm_accepted(call, change, style, 202,
+                     call->source->is_accepted_with_body ? json_object() : NULL);
         return;
     }
     world_settle(world, now_ms());
@@ -345,7 +346,7 @@ void arm_policies_put(struct arm_call *call)
                                      text_of(resource->keys[slot].name), value);
             }
         }
-        reply_done(call, 200, resource_json(call->lab, resource));
+        reply_done(call, 200, resource_json(call, resource));
     }
     json_decref(body);
 }

@@ -60,9 +60,8 @@ static void reply_status(struct arm_call *call, const struct change *change)
     json_t *json;
 
     timestamp_at(change->started_at, start);
-    json = json_pack("{s:s, s:s, s:s, s:s, s:f}", "id", call->exchange->path, "name", change->id,
-                     "status", status_word(change), "startTime", start, "percentComplete",
-                     change->is_over ? 100.0 : 50.0);
+    json = json_pack("{s:s, s:s, s:s, s:s}", "id", call->exchange->path, "name", change->id,
+                     "status", status_word(change), "startTime", start);
     if (json && change->is_over) {
         timestamp_at(change->due_at, end);
         json_object_set_new(json, "endTime", json_string(end));
@@ -84,7 +83,7 @@ static void reply_result(struct arm_call *call, const struct change *change)
         if (change->kind == CHANGE_KEY)
             json = regenerate_result(change);
         else if (change->kind != CHANGE_DELETE)
-            json = resource_json(call->lab, change->resource);
+            json = resource_json(call, change->resource);
         arm_reply(call->exchange, 200, NULL, 0, json);
     }
 }

@@ -14,13 +14,13 @@ static void lay_over(json_t *json, const struct resource *resource)
     free(text);
 }
 
-json_t *resource_json(const struct lab *lab, const struct resource *resource)
+json_t *resource_json(const struct arm_call *call, const struct resource *resource)
 {
     const struct source *source = resource->source;
     json_t *json;
 
     if (source == SOURCE_ENDPOINT)
-        return endpoint_json(lab, resource);
+        return endpoint_json(call, resource);
     json = json_pack("{s:s, s:s, s:s}", "id", resource->id, "name", resource->name, "type",
                      source->type);
     if (json && source->is_regional)
@@ -41,13 +41,13 @@ void arm_show(struct arm_call *call)
     json_t *value;
 
     if (call->resource) {
-        arm_reply(call->exchange, 200, NULL, 0, resource_json(call->lab, call->resource));
+        arm_reply(call->exchange, 200, NULL, 0, resource_json(call, call->resource));
         return;
     }
     value = json_array();
     for (struct resource **other = call->lab->world.others; *other; other++) {
         if ((*other)->source == call->source)
-            json_array_append_new(value, resource_json(call->lab, *other));
+            json_array_append_new(value, resource_json(call, *other));
     }
     arm_reply(call->exchange, 200, NULL, 0, json_pack("{s:o}", "value", value));
 }

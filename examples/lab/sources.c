@@ -310,6 +310,7 @@ const struct source sources[] = {
                  "\"$0.service.signalr.net\",\"disableLocalAuth\":false}}",
         .status = "operationStatuses",
         .results = "operationResults",
+        .is_accepted_with_body = true,
         .is_regional = true,
     },
     {
@@ -331,6 +332,7 @@ const struct source sources[] = {
                  "\"$0.webpubsub.azure.com\",\"disableLocalAuth\":false}}",
         .status = "operationStatuses",
         .results = "operationResults",
+        .is_accepted_with_body = true,
         .is_regional = true,
     },
     {

@@ -79,6 +79,7 @@ struct source {
     const char *status, *results; /* ".../locations/L/{status}/{operation}" */
     bool is_regional;             /* has a "location" */
     bool has_policies;            /* its keys are set by a PUT of the whole resource */
+    bool is_accepted_with_body;   /* its 202 has one: an empty object */
 };
 
 extern const struct source sources[];

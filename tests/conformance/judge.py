@@ -58,6 +58,14 @@ FABRIC_TOKEN = record({"access_token": TOKEN, "expires_on": {"type": "integer"},
 CLI_TOKEN = record({"accessToken": TOKEN, "expires_on": {"type": "integer"}, "subscription": {"format": "uuid"},
                     "tenant": {"format": "uuid"}, "tokenType": {"const": "Bearer"}},
                    expiresOn={"type": "string", "pattern": r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$"})
+RESOURCE = {"type": "object", "required": ["id", "name", "type"], "properties": {
+    "id": {"type": "string", "pattern": "^/subscriptions/"}, "name": TEXT, "type": TEXT, "location": TEXT, "kind": TEXT,
+    "etag": TEXT, "tags": {"type": "object"}, "sku": {"type": "object"}, "properties": {"type": "object"}},
+    "additionalProperties": False}
+ROLE_ASSIGNMENTS = record({"value": {"type": "array", "items": record(
+    {"id": TEXT, "name": TEXT, "type": TEXT, "properties": record(
+        {"roleDefinitionId": TEXT, "principalId": {"format": "uuid"}, "principalType": TEXT, "scope": TEXT},
+        condition={"type": ["string", "null"]}, createdOn=TIME, updatedOn=TIME, createdBy=TEXT, updatedBy=TEXT)})}})
 # The metadata service's own form, App Service's, Service Fabric's.
 IDENTITY_ERROR = {"anyOf": [record({"error": TEXT, "error_description": TEXT}),
                             record({"statusCode": {"type": "integer"}, "message": TEXT}),
@@ -71,7 +79,11 @@ DOCUMENTED = [
      r"(mfeOperationsStatus|operationsStatus|operationStatuses|asyncoperations)/[^/]+",
      "an operation's status monitor: the ARM RPC describes it once for all", {200: STATUS_MONITOR}),
     ("arm", "GET", r"/subscriptions/[^/]+/providers/[^/]+/locations/[^/]+/(mfeOperationResults|operationResults)/[^/]+",
-     "an operation's result: the ARM RPC describes it once for all", {200: EMPTY, 202: EMPTY, 204: EMPTY}),
+     "an operation's result: the ARM RPC describes it once for all", {200: ANY, 202: EMPTY, 204: EMPTY}),
+    ("arm", "GET", r"/subscriptions/.+/providers/Microsoft\.Authorization/roleAssignments",
+     "role assignments, whose file is not among these: Microsoft's REST reference", {200: ROLE_ASSIGNMENTS}),
+    ("arm", "(GET|PUT)", r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/(?!Microsoft\.Authorization/)[^/]+(/[^/]+/[^/]+)+",
+     "a resource of whose file only the key operations are here: what the ARM RPC says of all", {200: RESOURCE}),
     ("arm", "POST", r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Relay/namespaces/[^/]+/([^/]+/[^/]+/)?"
      r"authorizationRules/[^/]+/(listKeys|regenerateKeys)", "Relay, whose file is not among these: as Event Hubs",
      {200: record({"primaryKey": TEXT, "secondaryKey": TEXT}, keyName=TEXT, primaryConnectionString=TEXT,
@@ -171,8 +183,9 @@ class Judge:
 
     def _elsewhere(self, exchange):
         for target, method, path, what, schemas in DOCUMENTED:
-            if (target, method) == (exchange.target, exchange.method) and re.fullmatch(path, exchange.path, re.I):
-                return Verdict("documented", "%s %s (%s)" % (method, target, what), self._documented(schemas, exchange))
+            if (target == exchange.target and re.fullmatch(method, exchange.method)
+                    and re.fullmatch(path, exchange.path, re.I)):
+                return Verdict("documented", "%s %s (%s)" % (exchange.method, target, what), self._documented(schemas, exchange))
         if exchange.fault == SCRIPTED and exchange.method == "GET":
             return Verdict("refused", "addresses that a test's own script handed out", [])
         if exchange.fault not in ("none", SCRIPTED):
