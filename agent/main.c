@@ -192,7 +192,7 @@ static bool binding_open(struct world *world, size_t index, struct failure *why)
         return false;
     }
     world->ports[index].source = source_for(world, kind, id);
-    world->copies[index] = vault_copy_new(world->vault, world->fingerprinter, config->mount,
+    world->copies[index] = vault_copy_new(world->vault, world->fingerprinter, kind, config->mount,
                                           config->path, config->field, (unsigned)index);
     world->ports[index].copy = world->copies[index];
     return (world->ports[index].source && world->copies[index]) || failure_out_of_memory(why);

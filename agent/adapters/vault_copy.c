@@ -60,24 +60,73 @@ struct operation *vault_errand_started(struct vault_errand *errand)
 
 struct writing {
     struct vault_errand errand; /* first */
+    struct copy_version expected;
+    struct secret *key; /* to be put into the connection string that is there */
     copy_write_done *done;
 };
+
+static void end_writing(struct writing *writing, const struct copy_version *written,
+                        const struct failure *failure)
+{
+    writing->errand.copy->in_flight--;
+    writing->done(written, failure, writing->errand.context);
+    secret_free(writing->key);
+    memory_free(writing);
+}
 
 static void on_written(const struct vault_version *version, const struct failure *failure,
                        void *context)
 {
     struct writing *writing = context;
-    struct vault_copy *copy = writing->errand.copy;
     struct copy_version written = {0};
 
     writing->errand.under_way = NULL;
     if (version) {
         written = vault_copy_version(version);
-        vault_copy_note_newest(copy, &written, false);
+        vault_copy_note_newest(writing->errand.copy, &written, false);
     }
-    copy->in_flight--;
-    writing->done(version ? &written : NULL, failure, writing->errand.context);
-    memory_free(writing);
+    end_writing(writing, version ? &written : NULL, failure);
+}
+
+static bool send_write(struct writing *writing, const struct secret *value)
+{
+    struct vault_copy *copy = writing->errand.copy;
+    struct vault_write write = {
+        .key = vault_copy_key(copy),
+        .field = text_of(copy->port.field),
+        .value = value,
+        .expected = writing->expected.number,
+        .expected_created_at = writing->expected.created_at,
+        .expected_created_ns = writing->expected.created_ns,
+    };
+
+    writing->errand.under_way =
+        vault_write_field(copy->client, &write, copy->lane, on_written, writing);
+    return writing->errand.under_way != NULL;
+}
+
+/* The write itself is bound to the same version, so what was read here is what it replaces. */
+static void on_old_value(const struct vault_field *field, const struct failure *failure,
+                         void *context)
+{
+    struct writing *writing = context;
+    cleanup_with(secret_clean) struct secret *value = NULL;
+    struct failure why = {0};
+
+    writing->errand.under_way = NULL;
+    if (failure)
+        why = *failure;
+    else if (writing->errand.is_canceled)
+        failure_set(&why, FAILURE_CANCELED, "canceled");
+    else if (field->state != VAULT_FIELD_PRESENT)
+        failure_set(&why, FAILURE_CONFLICT, "the field no longer holds a connection string");
+    else
+        value =
+            azure_key_replace_inside(writing->errand.copy->kind, field->value, writing->key, &why);
+    if (value && !send_write(writing, value))
+        failure_out_of_memory(&why);
+    if (!writing->errand.under_way)
+        end_writing(writing, NULL, &why);
 }
 
 static struct operation *write_copy(struct secret_copy *self, const struct secret *value,
@@ -86,20 +135,19 @@ static struct operation *write_copy(struct secret_copy *self, const struct secre
 {
     struct writing *writing = vault_errand_new(self, sizeof(*writing), context);
     struct vault_copy *copy = (struct vault_copy *)self;
-    struct vault_write write = {
-        .key = vault_copy_key(copy),
-        .field = text_of(self->field),
-        .value = value,
-        .expected = expected->number,
-        .expected_created_at = expected->created_at,
-        .expected_created_ns = expected->created_ns,
-    };
 
     if (!writing)
         return NULL;
     writing->done = done;
-    writing->errand.under_way =
-        vault_write_field(copy->client, &write, copy->lane, on_written, writing);
+    writing->expected = *expected;
+    if (!copy->is_connection_string)
+        send_write(writing, value);
+    else if ((writing->key = secret_copy(value)))
+        writing->errand.under_way =
+            vault_read_field(copy->client, vault_copy_key(copy), text_of(self->field),
+                             expected->number, copy->lane | VAULT_DECISIVE, on_old_value, writing);
+    if (!writing->errand.under_way)
+        secret_free(writing->key);
     return vault_errand_started(&writing->errand);
 }
 
@@ -200,8 +248,8 @@ static struct operation *ask_rights(struct secret_copy *self, bool for_writing,
 /* ---- life ------------------------------------------------------------------------------------ */
 
 struct secret_copy *vault_copy_new(struct vault_client *client, struct fingerprinter *fingerprinter,
-                                   const char *mount, const char *path, const char *field,
-                                   unsigned lane)
+                                   const struct azure_key_kind *kind, const char *mount,
+                                   const char *path, const char *field, unsigned lane)
 {
     struct vault_copy *copy = memory_zeroed(1, sizeof(*copy));
 
@@ -218,6 +266,7 @@ struct secret_copy *vault_copy_new(struct vault_client *client, struct fingerpri
     };
     copy->client = client;
     copy->fingerprinter = fingerprinter;
+    copy->kind = kind;
     copy->lane = lane;
     return &copy->port;
 }

@@ -12,6 +12,7 @@ struct vault_copy {
     struct secret_copy port; /* first */
     struct vault_client *client;
     struct fingerprinter *fingerprinter;
+    const struct azure_key_kind *kind; /* of the source */
     unsigned lane;
     unsigned in_flight;
     /* What the last read found; UNKNOWN: nothing yet. `value` belongs to a PRESENT one. */
@@ -22,7 +23,8 @@ struct vault_copy {
     struct copy_version newest;
     bool newest_is_destroyed;
     bool is_kv1;
-    bool is_no_string; /* of NO_FIELD */
+    bool is_no_string;         /* of NO_FIELD */
+    bool is_connection_string; /* of PRESENT: the key stands inside the value */
 };
 /* There is one per binding, and bindings may be many. */
 static_assert(sizeof(struct vault_copy) < 200, "a copy must stay small");

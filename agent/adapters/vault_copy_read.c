@@ -61,6 +61,7 @@ static void remember(struct vault_copy *copy, const struct copy_fact *fact)
     copy->version = fact->version;
     copy->value = fact->value;
     copy->is_no_string = fact->why != NULL;
+    copy->is_connection_string = copy->is_connection_string && fact->state == COPY_PRESENT;
     vault_copy_note_newest(copy, &fact->version, fact->state == COPY_DESTROYED);
 }
 
@@ -143,6 +144,8 @@ static void on_value(const struct vault_field *field, const struct failure *fail
     struct reading *reading = context;
     struct copy_version seen = vault_copy_version(&reading->seen);
     struct copy_fact fact = {.version = seen};
+    struct vault_copy *copy = reading->errand.copy;
+    cleanup_with(secret_clean) struct secret *inside = NULL;
     struct copy_version told;
     struct failure why;
 
@@ -159,14 +162,28 @@ static void on_value(const struct vault_field *field, const struct failure *fail
     fact.state = field->state == VAULT_FIELD_PRESENT ? COPY_PRESENT : COPY_NO_FIELD;
     if (field->state == VAULT_FIELD_NOT_A_STRING)
         fact.why = no_string;
-    if (field->state == VAULT_FIELD_PRESENT &&
-        !fingerprinter_make(reading->errand.copy->fingerprinter, secret_reveal(field->value),
+    if (fact.state != COPY_PRESENT) {
+        succeed(reading, fact, NULL);
+        return;
+    }
+    /* Applications may keep the key in a connection string; it is the key that is compared. */
+    inside = copy->kind ? azure_key_inside(copy->kind, field->value, NULL) : NULL;
+    copy->is_connection_string = inside != NULL;
+    if (!fingerprinter_make(copy->fingerprinter, secret_reveal(inside ? inside : field->value),
                             &fact.value)) {
         failure_set(&why, FAILURE_INTERNAL, "no fingerprint could be made of the copy");
         fail(reading, &why);
         return;
     }
-    succeed(reading, fact, field->value);
+    succeed(reading, fact, inside ? inside : field->value);
+}
+
+/* What a decision rests on, and what a replica contradicted itself in, no standby may answer from
+ * an older picture. */
+static unsigned lane_of(const struct reading *reading)
+{
+    return reading->errand.copy->lane |
+           (reading->is_decisive || reading->is_second_go ? VAULT_DECISIVE : 0);
 }
 
 static bool ask_value(struct reading *reading)
@@ -175,7 +192,7 @@ static bool ask_value(struct reading *reading)
 
     reading->errand.under_way =
         vault_read_field(copy->client, vault_copy_key(copy), text_of(copy->port.field),
-                         reading->seen.version, copy->lane, on_value, reading);
+                         reading->seen.version, lane_of(reading), on_value, reading);
     return reading->errand.under_way != NULL;
 }
 
@@ -233,8 +250,8 @@ static bool ask_metadata(struct reading *reading)
 {
     struct vault_copy *copy = reading->errand.copy;
 
-    reading->errand.under_way =
-        vault_read_metadata(copy->client, vault_copy_key(copy), copy->lane, on_metadata, reading);
+    reading->errand.under_way = vault_read_metadata(copy->client, vault_copy_key(copy),
+                                                    lane_of(reading), on_metadata, reading);
     return reading->errand.under_way != NULL;
 }
 

@@ -96,7 +96,8 @@ static void open_scene(int kv)
     client = vault_client_open(desk.http, &settings, &why);
     assert_string_equal(why.text, "");
     fingerprinter = fingerprinter_new(key);
-    copy = vault_copy_new(client, fingerprinter, "kv", "team/app", "api_key", 1);
+    copy = vault_copy_new(client, fingerprinter, azure_key_kind_named(TEXT("storage-account")),
+                          "kv", "team/app", "api_key", 1);
     assert_non_null(copy);
     mount_is(kv);
     desk_answer(&desk, "GET /v1/auth/token/lookup-self", 200,
@@ -402,6 +403,37 @@ TEST(a_write_rests_on_the_version_that_was_seen_and_older_ones_are_stale_from_th
     close_scene();
 }
 
+#define CONNECTION(key) "AccountName=a;AccountKey=" key ";EndpointSuffix=s"
+
+TEST(of_a_connection_string_the_key_inside_is_the_copy_and_writing_replaces_only_that)
+{
+    struct secret *value = secret_new(TEXT("canary-new"));
+    struct outcome outcome = {0}, plain;
+    struct copy_version expected;
+
+    open_scene(2);
+    version_is(2, 4, "canary-old");
+    plain = read_it(true);
+    version_is(3, 5, CONNECTION("canary-old"));
+    outcome = read_it(true);
+    assert_string_equal(outcome.value, "canary-old");
+    assert_true(fingerprint_equal(&outcome.fact.value, &plain.fact.value));
+    expected = outcome.fact.version;
+    memset(&outcome, 0, sizeof(outcome));
+    for (unsigned i = 0; i < 2; i++)
+        desk_answer(&desk, i ? "PUT /v1/kv/data/team/app" : "POST /v1/kv/data/team/app", 200,
+                    "{\"data\":{\"version\":4,\"created_time\":\"2026-01-01T00:00:30Z\","
+                    "\"deletion_time\":\"\",\"destroyed\":false}}",
+                    NULL);
+    assert_non_null(copy->write(copy, value, &expected, on_written, &outcome));
+    desk_wait(&desk, &outcome.is_done);
+    assert_string_equal(outcome.failure.text, "");
+    assert_non_null(
+        strstr(desk_last(&desk, "POST /v1/kv/data/team/app")->body, CONNECTION("canary-new")));
+    secret_free(value);
+    close_scene();
+}
+
 /* ---- rights ---------------------------------------------------------------------------------- */
 
 static struct outcome rights_for(bool for_writing, const char *data, const char *metadata)
@@ -554,6 +586,7 @@ int main(void)
         CASE(metadata_and_value_of_two_versions_are_asked_for_again_then_refused),
         CASE(kv_1_has_no_versions_so_the_value_is_read_each_time),
         CASE(a_write_rests_on_the_version_that_was_seen_and_older_ones_are_stale_from_then_on),
+        CASE(of_a_connection_string_the_key_inside_is_the_copy_and_writing_replaces_only_that),
         CASE(what_is_missing_comes_with_the_policy_that_grants_it),
         CASE(missing_rights_are_named_with_their_paths), CASE(kv_1_cannot_be_written_safely),
         CASE(several_reads_at_once_each_get_their_answer),
