@@ -225,7 +225,7 @@ static void tell(struct request *request, const struct http_answer *answer,
     if (vault_wire_is_web_page(answer->body)) {
         explain(request, answer, NULL);
         vault_request_fail(request);
-    } else if ((answer->status == 401 || answer->status == 403) &&
+    } else if (vault_wire_refuses_token(answer->status, answer->body) &&
                vault_request_uses_own_token(request)) {
         on_denied(request, answer);
     } else if (!vault_wire_is_upgrading(answer->status, answer->body) ||
@@ -258,9 +258,18 @@ void vault_request_on_answer(const struct http_answer *answer, const struct fail
 {
     struct request *request = context;
     struct vault_client *client = request->client;
+    struct http_answer without_secret;
+    struct buffer scrubbed = {.limit = 0};
     enum course course;
 
     request->exchange = NULL;
+    if (answer && answer->status >= 400 &&
+        vault_wire_scrub(answer->body, request->token ? request->token : client->token.value,
+                         &scrubbed)) {
+        without_secret = *answer;
+        without_secret.body = buffer_text(&scrubbed);
+        answer = &without_secret;
+    }
     if (answer) {
         vault_index_take(client, answer);
         vault_clock_take(client, answer);
@@ -272,4 +281,5 @@ void vault_request_on_answer(const struct http_answer *answer, const struct fail
         on_redirect(request, answer);
     else if (request->is_canceled || !takes_course(request, course, answer))
         tell(request, answer, failure);
+    buffer_clear(&scrubbed);
 }

@@ -77,13 +77,15 @@ static bool can_login(const struct vault_client *client)
     return vault_account_can_login(&client->account);
 }
 
-/* Its time, or its last use, is over. */
+/* Its time is over, or all its uses but the last: with that one the server forgets the token before
+ * it does what was asked, if that is about the token itself. Not even to give it back: requests may
+ * be under way with the others. */
 static bool is_used_up(const struct vault_client *client)
 {
     const struct token *token = &client->token;
 
     return (token->expires_at && vault_now_ms() >= token->expires_at) ||
-           (token->is_limited && token->uses_left == 0 && can_login(client));
+           (token->is_limited && token->uses_left <= token->uses_kept && can_login(client));
 }
 
 enum token_answer vault_token_need(struct vault_client *client, struct failure *why)
@@ -247,6 +249,7 @@ void vault_token_logged_in(struct vault_client *client, const struct wire_token 
     token->is_renewable = given->is_renewable && !given->is_batch;
     token->is_limited = given->uses != 0;
     token->uses_left = given->uses;
+    token->uses_kept = given->uses > 1;
     token->born_at = vault_now_ms();
     token->longest_lease_ms = 0;
     token->judged_at = 0;
@@ -254,7 +257,9 @@ void vault_token_logged_in(struct vault_client *client, const struct wire_token 
     token->refusals = 0;
     token->faults = 0;
     token->not_before = 0;
-    plan_chore(client, given->lease_ms);
+    /* A batch token's lease counts from the full second before it was made. */
+    plan_chore(client, given->is_batch && given->lease_ms > 1000 ? given->lease_ms - 1000
+                                                                 : given->lease_ms);
     vault_requests_go_on(client);
 }
 

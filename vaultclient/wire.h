@@ -43,6 +43,9 @@ bool vault_wire_is_upgrading(int status, struct text body);
 /* A 200 that is a wrapping token nobody asked for: a control group holds the request back. `why`
  * (DENIED) then tells accessor and path, which its approvers need. */
 bool vault_wire_is_held_back(struct text body, struct failure *why);
+/* Fills `out` with the body, in which asterisks stand for `secret` (NULL: none); empty when out of
+ * memory. False, and `out` untouched: it is not in there. */
+must_use bool vault_wire_scrub(struct text body, const struct secret *secret, struct buffer *out);
 /* HTML where JSON belongs, whatever the status. */
 bool vault_wire_is_web_page(struct text body);
 /* It comes from whatever stands in front of the server, and says nothing about secrets. */
@@ -228,6 +231,9 @@ must_use bool vault_wire_login(struct text body, struct wire_token *ret, struct 
 must_use bool vault_wire_lookup_self(struct text body, struct wire_token *ret, struct failure *why);
 /* The milliseconds granted, or 0: only a 200 with a lease is a renewal. */
 uint64_t vault_wire_renewed_ms(int status, struct text body);
+/* Whoever answers so found the token bad, or its policies: 401, 403, and the 400 of
+ * sys/capabilities-self for a token that is dead. */
+bool vault_wire_refuses_token(int status, struct text body);
 /* Refused for what was sent, as opposed to a server that could not decide. */
 bool vault_wire_login_was_refused(int status, struct text body);
 

@@ -83,6 +83,12 @@ uint64_t vault_wire_renewed_ms(int status, struct text body)
     return answer ? lease_of(answer, "auth.lease_duration") : 0;
 }
 
+bool vault_wire_refuses_token(int status, struct text body)
+{
+    return status == 401 || status == 403 ||
+           (status == 400 && vault_wire_says(body, "invalid token"));
+}
+
 bool vault_wire_login_was_refused(int status, struct text body)
 {
     /* 404: something else stands in front, the server is only just unsealed, or the namespace does

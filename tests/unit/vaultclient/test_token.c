@@ -216,6 +216,30 @@ TEST(an_answer_that_quotes_the_token_is_not_repeated)
     scene_close(scene);
 }
 
+TEST(no_answer_that_quotes_our_token_shows_it)
+{
+    static const struct loopback_step answers[] = {
+        SAYS("403", "{\"errors\":[\"s.one: s.one has no right\"]}"),
+        SAYS("400", "{\"errors\":[\"header X-Vault-Token: s.one\"]}"),
+        SAYS("500", "{\"errors\":[\"panic in s.one\"]}"),
+        SAYS("405", "{\"errors\":[\"s.one\"]}"),
+    };
+
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct scene *scene = scene_with_role();
+        struct vault_outcome outcome;
+
+        LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
+        LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, SAYS("200", "{\"data\":{\"ttl\":9}}"));
+        loopback_script(scene->server, LOOK_PATH, &answers[i], 1);
+        outcome = scene_look(scene);
+        assert_int_not_equal(outcome.kind, FAILURE_NONE);
+        assert_non_null(strstr(outcome.failure.text, "*****"));
+        assert_null(strstr(outcome.failure.text, "s.one"));
+        scene_close(scene);
+    }
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 TEST(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed)
@@ -247,5 +271,6 @@ int main(void)
                CASE(a_server_that_kills_every_token_at_once_is_not_hammered),
                CASE(a_token_refused_right_after_its_login_is_told_with_the_answer),
                CASE(an_answer_that_quotes_the_token_is_not_repeated),
+               CASE(no_answer_that_quotes_our_token_shows_it),
                CASE(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed));
 }

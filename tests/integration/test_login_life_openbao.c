@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tokens of a real OpenBao through their life: short, used up, periodic, of the batch kind, and
+ * renewed in vain. */
+#include "openbao_scene.h"
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *make_role(struct scene *scene, const char *name, const char *settings)
+{
+    char path[96];
+
+    snprintf(path, sizeof path, "auth/approle/role/%s", name);
+    administer(scene, "POST", path, settings);
+    snprintf(path, sizeof path, "auth/approle/role/%s/role-id", name);
+    return administer_for(scene, NULL, "GET", path, NULL, "data.role_id");
+}
+
+static char *make_secret_id(struct scene *scene, const char *name)
+{
+    char path[96];
+
+    snprintf(path, sizeof path, "auth/approle/role/%s/secret-id", name);
+    return administer_for(scene, NULL, "POST", path, "{}", "data.secret_id");
+}
+
+/* Side by side, since each takes its time: nobody who reads every half second notices anything. */
+TEST(batch_and_periodic_tokens_and_those_with_a_maximum_are_renewed_and_replaced_in_time)
+{
+    static const struct {
+        const char *name, *settings;
+    } roles[] = {
+        {"batch",
+         "{\"token_policies\":\"keydrift\",\"token_type\":\"batch\",\"token_ttl\":\"4s\"}"},
+        {"periodic", "{\"token_policies\":\"keydrift\",\"token_period\":\"2s\"}"},
+        {"maximum", "{\"token_policies\":\"keydrift\",\"token_ttl\":\"2s\","
+                    "\"token_explicit_max_ttl\":\"5s\"}"},
+    };
+    struct scene *scene = scene_open();
+    struct vault_client *clients[3];
+
+    for (size_t i = 0; i < 3; i++) {
+        char *role_id = make_role(scene, roles[i].name, roles[i].settings);
+        char *secret_id = make_secret_id(scene, roles[i].name);
+
+        clients[i] = open_with_role(scene, role_id, secret_id, false);
+        free(role_id);
+        free(secret_id);
+    }
+    for (int i = 0; i < 14; i++) {
+        for (size_t j = 0; j < 3; j++) {
+            struct vault_outcome outcome = vault_rights_of(&scene->loop, clients[j], "x");
+
+            expect_kind(&outcome, FAILURE_NONE, "");
+        }
+        vault_idle(&scene->loop, 500);
+    }
+    for (size_t i = 0; i < 3; i++)
+        vault_shut(&scene->loop, clients[i], 2000);
+    scene_close(scene);
+}
+
+TEST(tokens_of_few_uses_are_replaced_before_they_are_used_up)
+{
+    struct scene *scene = scene_open();
+    char *role_id = make_role(scene, "few",
+                              "{\"token_policies\":\"keydrift\",\"token_ttl\":\"10m\","
+                              "\"token_num_uses\":3}");
+    char *secret_id = make_secret_id(scene, "few");
+    struct vault_client *client = open_with_role(scene, role_id, secret_id, false);
+    struct vault_outcome outcomes[20] = {0};
+
+    for (int i = 0; i < 10; i++) {
+        struct vault_outcome outcome = vault_rights_of(&scene->loop, client, "x");
+
+        expect_kind(&outcome, FAILURE_NONE, "");
+    }
+    for (int i = 0; i < 20; i++)
+        assert_non_null(
+            vault_read_rights(client, vault_key_of("x"), vault_on_rights, &outcomes[i]));
+    for (int i = 0; i < 20; i++) {
+        vault_wait(&scene->loop, &outcomes[i]);
+        expect_kind(&outcomes[i], FAILURE_NONE, "");
+    }
+    vault_shut(&scene->loop, client, 2000);
+    free(role_id);
+    free(secret_id);
+    scene_close(scene);
+}
+
+/* The server says 500 to each renewal, yet the token lives on: what ends is not the work, until the
+ * lease is over. */
+TEST(renewals_that_answer_500_lead_to_a_login)
+{
+    struct scene *scene = scene_open();
+    char *role_id =
+        make_role(scene, "gone", "{\"token_policies\":\"keydrift\",\"token_ttl\":\"3s\"}");
+    char *secret_id = make_secret_id(scene, "gone");
+    struct vault_client *client = open_with_role(scene, role_id, secret_id, false);
+    struct vault_outcome outcome = vault_rights_of(&scene->loop, client, "x");
+
+    expect_kind(&outcome, FAILURE_NONE, "");
+    administer(scene, "DELETE", "auth/approle/role/gone", NULL);
+    outcome = vault_rights_of(&scene->loop, client, "x");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    for (int i = 0; i < 400 && outcome.kind == FAILURE_NONE; i++) {
+        vault_idle(&scene->loop, 50);
+        outcome = vault_rights_of(&scene->loop, client, "x");
+    }
+    expect_kind(&outcome, FAILURE_DENIED,
+                "POST auth/approle/login: log-in refused: 400 invalid role or secret ID");
+    vault_shut(&scene->loop, client, 2000);
+    free(role_id);
+    free(secret_id);
+    scene_close(scene);
+}
+
+/* A token that was given and has few uses left cannot be replaced: told as what it is. */
+TEST(a_given_token_that_is_used_up_is_told_so)
+{
+    struct scene *scene = scene_open();
+    char *token =
+        administer_for(scene, NULL, "POST", "auth/token/create",
+                       "{\"policies\":[\"keydrift\"],\"num_uses\":3}", "auth.client_token");
+    struct vault_client *client = open_with_token(scene, token);
+    struct vault_outcome outcome = {0};
+
+    for (int i = 0; i < 10 && outcome.kind == FAILURE_NONE; i++)
+        outcome = vault_rights_of(&scene->loop, client, "x");
+    expect_kind(&outcome, FAILURE_DENIED, "the token");
+    assert_null(strstr(outcome.failure.text, token));
+    vault_shut(&scene->loop, client, 2000);
+    free(token);
+    scene_close(scene);
+}
+
+int main(void)
+{
+    return RUN(
+        CASE(batch_and_periodic_tokens_and_those_with_a_maximum_are_renewed_and_replaced_in_time),
+        CASE(tokens_of_few_uses_are_replaced_before_they_are_used_up),
+        CASE(renewals_that_answer_500_lead_to_a_login),
+        CASE(a_given_token_that_is_used_up_is_told_so));
+}
