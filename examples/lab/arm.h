@@ -83,7 +83,7 @@ must_use json_t *rights_permissions(const struct rights *rights, const char *pri
                                     struct text scope);
 must_use json_t *rights_assignments(const struct rights *rights, struct text scope,
                                     const char *principal);
-must_use json_t *rights_definitions(const struct rights *rights);
+must_use json_t *rights_definitions(void);
 must_use json_t *rights_denials(const struct rights *rights, struct text scope);
 void arm_authorization_handle(struct arm_call *call, size_t provider_at);
 

@@ -92,7 +92,7 @@ static json_t *all_of(const struct arm_call *call, struct text type, struct text
     if (text_equal_ignoring_case(type, TEXT("roleAssignments")))
         return rights_assignments(rights, scope, filter->principal[0] ? filter->principal : NULL);
     if (text_equal_ignoring_case(type, TEXT("roleDefinitions")))
-        return rights_definitions(rights);
+        return rights_definitions();
     if (text_equal_ignoring_case(type, TEXT("denyAssignments")))
         return rights_denials(rights, scope);
     return NULL;

@@ -301,11 +301,10 @@ json_t *rights_assignments(const struct rights *rights, struct text scope, const
     return value;
 }
 
-json_t *rights_definitions(const struct rights *rights)
+json_t *rights_definitions(void)
 {
     json_t *value = json_array();
 
-    (void)rights;
     for (size_t i = 0; i < ROLES; i++) {
         const struct role *role = &roles[i];
 
