@@ -21,10 +21,10 @@ static void discovery(struct exchange *exchange, struct text tenant)
     snprintf(base, sizeof(base), "https://%.*s/%.*s", TEXT_ARG(host), TEXT_ARG(tenant));
     exchange_reply_json(
         exchange, 200, NULL, 0,
-        json_pack("{s:o, s:[s,s,s], s:o, s:[s], s:[s], s:[s], s:o, s:o, s:s, s:s}",
-                  "token_endpoint", json_sprintf("%s/oauth2/v2.0/token", base),
+        json_pack("{s:o, s:[s,s], s:o, s:[s], s:[s], s:[s], s:o, s:o, s:s, s:s}", "token_endpoint",
+                  json_sprintf("%s/oauth2/v2.0/token", base),
                   "token_endpoint_auth_methods_supported", "client_secret_post", "private_key_jwt",
-                  "client_secret_basic", "jwks_uri", json_sprintf("%s/discovery/v2.0/keys", base),
+                  "jwks_uri", json_sprintf("%s/discovery/v2.0/keys", base),
                   "response_types_supported", "code", "subject_types_supported", "pairwise",
                   "id_token_signing_alg_values_supported", "RS256", "issuer",
                   json_sprintf("%s/v2.0", base), "authorization_endpoint",

@@ -11,18 +11,32 @@ static const struct aadsts {
     int code, status;
     const char *error;
 } known[] = {
-    {50013, 401, "invalid_client"},          {50027, 400, "invalid_request"},
-    {70003, 400, "unsupported_grant_type"},  {70011, 400, "invalid_scope"},
-    {70021, 401, "invalid_client"},          {90002, 400, "invalid_tenant"},
-    {90006, 503, "temporarily_unavailable"}, {90023, 400, "invalid_request"},
-    {90024, 503, "temporarily_unavailable"}, {90033, 503, "temporarily_unavailable"},
-    {90055, 429, "temporarily_unavailable"}, {500011, 400, "invalid_resource"},
-    {700016, 400, "unauthorized_client"},    {700021, 401, "invalid_client"},
-    {700023, 401, "invalid_client"},         {700024, 401, "invalid_client"},
-    {700027, 401, "invalid_client"},         {900023, 400, "invalid_request"},
-    {900144, 400, "invalid_request"},        {900561, 400, "invalid_request"},
-    {1002012, 400, "invalid_scope"},         {7000215, 401, "invalid_client"},
-    {7000218, 401, "invalid_client"},        {7000222, 401, "invalid_client"},
+    {50013, 401, "invalid_client"},
+    {50027, 400, "invalid_request"},
+    {53003, 400, "invalid_grant"}, /* conditional access says no */
+    {70003, 400, "unsupported_grant_type"},
+    {70011, 400, "invalid_scope"},
+    {70021, 401, "invalid_client"},
+    {90002, 400, "invalid_tenant"},
+    {90006, 503, "temporarily_unavailable"},
+    {90023, 400, "invalid_request"},
+    {90024, 503, "temporarily_unavailable"},
+    {90033, 503, "temporarily_unavailable"},
+    {90055, 429, "temporarily_unavailable"},
+    {500011, 400, "invalid_resource"},
+    {700016, 400, "unauthorized_client"},
+    {700021, 401, "invalid_client"},
+    {700023, 401, "invalid_client"},
+    {700024, 401, "invalid_client"},
+    {700027, 401, "invalid_client"},
+    {900023, 400, "invalid_request"},
+    {900144, 400, "invalid_request"},
+    {900561, 400, "invalid_request"},
+    {1002012, 400, "invalid_scope"},
+    {7000112, 400, "unauthorized_client"}, /* the application is disabled */
+    {7000215, 401, "invalid_client"},
+    {7000218, 401, "invalid_client"},
+    {7000222, 401, "invalid_client"},
 };
 
 static struct aadsts aadsts_of(int code)

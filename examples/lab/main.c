@@ -109,7 +109,8 @@ static bool lab_start(struct lab *lab, struct failure *why)
     lab->quota = quota_new();
     lab->modes.style = -1;
     lab->alerts = json_array();
-    if (!lab->world.log || !lab->rights || !lab->quota || !lab->alerts || !requests_init(&lab->requests) || !seed_vault(lab))
+    if (!lab->world.log || !lab->rights || !lab->quota || !lab->alerts ||
+        !requests_init(&lab->requests) || !seed_vault(lab))
         return failure_out_of_memory(why);
     return recording_open(lab, why) && pki_init(&lab->pki, lab->p12_password, why) &&
            listen_all(lab, why) && files_write(lab, why);

@@ -350,7 +350,7 @@ class Tokens(FaultCase):
             self.lab.fault(target="entra", kind="status", code=code, times=1)
             answer = self.lab.ask_token()
             self.assertEqual((answer.status, answer.json()["error_codes"]), (503, [code]))
-        self.lab.fault(target="entra", kind="status", status=400, code=53003, times=1)
+        self.lab.fault(target="entra", kind="status", code=53003, times=1)
         answer = self.lab.ask_token()
         self.assertEqual((answer.status, answer.json()["error_codes"]), (400, [53003]))
         self.lab.fault(target="arm", kind="status", status=409, code="MissingSubscriptionRegistration", times=1)
