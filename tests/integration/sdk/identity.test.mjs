@@ -145,6 +145,12 @@ test("the default chain takes the environment, else the workload's identity, els
   assert.ok(requests.every((r) => r.target !== "entra"));
 });
 
+test("the default chain is only the credential that the environment names", async () => {
+  inEnvironment({ AZURE_CLIENT_SECRET: "wrong", AZURE_TOKEN_CREDENTIALS: "AzureCliCredential" });
+  process.env.PATH = lab.az_directory + ":" + process.env.PATH;
+  await letsIn(new DefaultAzureCredential({ disableInstanceDiscovery: true }));
+});
+
 test("a chain goes on where a credential is not there", async () => {
   await letsIn(new ChainedTokenCredential(new EnvironmentCredential(), bySecret()));
 });

@@ -7,7 +7,7 @@ import { StorageManagementClient } from "@azure/arm-storage";
 import { asked, bySecret, fault, keysNow, lab } from "./support.mjs";
 
 const place = { endpoint: lab.arm_url };
-const storage = new StorageManagementClient(bySecret(), lab.subscription, place).storageAccounts;
+const { storageAccounts: storage, localUsers } = new StorageManagementClient(bySecret(), lab.subscription, place);
 const cognitive = new CognitiveServicesManagementClient(bySecret(), lab.subscription, place).accounts;
 const nameOf = (type) => {
   const [, group, name] = lab.resources[type].match(/resourceGroups\/([^/]+)\/.*\/([^/]+)$/);
@@ -44,6 +44,15 @@ for (const [name, other] of [["key1", "key2"], ["key2", "key1"]]) {
     assert.deepEqual(requests.map((r) => r.status), [200]);
   });
 }
+
+test("a storage account's local user has a shared key, and gets a new password", async () => {
+  const [name] = lab.resources["Microsoft.Storage/storageAccounts/localUsers"].split("/").slice(-1);
+  const { sharedKey } = await localUsers.listKeys(...account, name);
+  assert.ok(Object.values(await keysNow("/localUsers/" + name)).includes(sharedKey));
+  const [first, second] = [await localUsers.regeneratePassword(...account, name), await localUsers.regeneratePassword(...account, name)];
+  assert.notEqual(first.sshPassword, second.sshPassword);
+  assert.equal((await localUsers.listKeys(...account, name)).sharedKey, sharedKey);
+});
 
 test("a cognitive service's keys are listed", async () => {
   const { key1, key2 } = await cognitive.listKeys(...service);
