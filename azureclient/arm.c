@@ -48,6 +48,14 @@ static void on_answer(struct azure_task *task, const struct http_answer *answer,
         task->arm.then(task, NULL, &why);
         return;
     }
+    /* Microsoft's libraries GET further pages also of a list that began with a POST. Where a service
+     * allows no GET, the list goes on as it began. */
+    if (answer && answer->status == 405 && task->arm.is_page) {
+        task->arm.is_page = false;
+        task->arm.method = "POST";
+        go(task);
+        return;
+    }
     task->arm.then(task, answer, failure);
 }
 
@@ -149,6 +157,7 @@ void arm_send(struct azure_task *task, const struct arm_request *request, task_s
     task->arm.retry = request->retry;
     task->arm.lane = request->lane;
     task->arm.tries_again_after_401 = !request->once;
+    task->arm.is_page = request->is_page;
     task->arm.answers_challenge = false;
     task->arm.max_answer = request->max_answer;
     task->arm.then = then;
@@ -273,6 +282,7 @@ bool arm_send_page(struct azure_task *task, struct text next, unsigned pages, ta
                                    .target = target,
                                    .retry = HTTP_RETRY_SAFE,
                                    .lane = task->arm.lane,
+                                   .is_page = true,
                                    .max_answer = task->arm.max_answer},
              then);
     return true;

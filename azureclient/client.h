@@ -68,6 +68,7 @@ struct azure_task {
         unsigned lane;
         unsigned token_serial; /* of the token it went out with */
         bool tries_again_after_401;
+        bool is_page;
         bool answers_challenge; /* with the token it goes out with */
         size_t max_answer;
         task_step *then;
@@ -166,7 +167,8 @@ struct arm_request {
     struct text request_id; /* empty: none */
     enum http_retry retry;
     unsigned lane;
-    bool once; /* not even again with a fresh token */
+    bool once;    /* not even again with a fresh token */
+    bool is_page; /* a GET that may become a POST when that is not allowed */
     size_t max_answer;
 };
 

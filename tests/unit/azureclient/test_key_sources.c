@@ -109,6 +109,20 @@ TEST(a_list_in_pages_is_read_whole_with_a_get_for_each_further_page)
     fake_close(&fake);
 }
 
+TEST(a_page_that_knows_no_get_is_asked_for_as_the_list_began)
+{
+    FAKE_OPEN(&fake, TOKEN,
+              {"POST /listKeys", 200, STORE_PAGE("Secondary", "Primary", "\"{origin}/next?x=1\"")},
+              {"GET /next", 405, NULL},
+              {"POST /next", 200, STORE_PAGE("Primary Read Only", "Secondary Read Only", "null")});
+    fake_list_keys_of(&fake, "app-configuration", STORE);
+    fake_assert_ok(&fake);
+    assert_int_equal(fake.key_count, 4);
+    assert_string_equal(fake_last(&fake, "POST /next")->query, "x=1");
+    assert_int_equal(fake_count(&fake, "GET /next"), 1);
+    fake_close(&fake);
+}
+
 TEST(a_page_elsewhere_is_refused_and_no_token_goes_there)
 {
     static const char *const pages[] = {
@@ -296,6 +310,7 @@ int main(void)
         CASE(each_kind_is_listed_at_its_own_place_and_version), CASE(an_id_in_the_wrong_case_works),
         CASE(an_id_of_another_kind_is_refused_and_nothing_is_sent),
         CASE(a_list_in_pages_is_read_whole_with_a_get_for_each_further_page),
+        CASE(a_page_that_knows_no_get_is_asked_for_as_the_list_began),
         CASE(a_page_elsewhere_is_refused_and_no_token_goes_there),
         CASE(pages_without_end_are_given_up), CASE(each_kind_is_regenerated_with_its_own_words),
         CASE(a_key_is_regenerated_by_the_id_the_list_gives),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client against the lab: two implementations of the same documents, over TLS, must agree. */
-#include "azureclient/azureclient.h"
+#include "azureclient/key_kinds.h"
 #include "net/http.h"
 #include "net/json.h"
 #include "tests/support/test.h"
@@ -28,7 +28,8 @@ static struct {
     char *id;
     bool is_done, is_late;
     struct failure failure;
-    char keys[AZURE_SLOTS][200], scoring_uri[300], auth_mode[40], caller[200], request_id[80];
+    size_t key_count;
+    char keys[8][200], scoring_uri[300], auth_mode[40], caller[200], request_id[80];
     bool has_event;
     enum azure_score_result score;
 } it;
@@ -124,7 +125,8 @@ static void on_keys(const struct azure_keys *keys, const struct failure *failure
 {
     (void)context;
     note(failure);
-    for (size_t i = 0; keys && i < keys->count; i++)
+    it.key_count = keys ? keys->count : 0;
+    for (size_t i = 0; i < it.key_count && i < 8; i++)
         snprintf(it.keys[i], sizeof(it.keys[i]), "%.*s", TEXT_ARG(secret_reveal(keys->keys[i])));
 }
 
@@ -354,6 +356,126 @@ static int tear_down(void **unused)
     return 0;
 }
 
+/* ---- every kind of key source ---------------------------------------------------------------- */
+
+#define SOURCES 60
+
+/* One resource of the lab, and what is regenerated of it in this round. */
+struct source {
+    const struct azure_key_kind *of;
+    char id[400];
+    const char *slot;
+    size_t count;
+    char before[8][200], after[8][200];
+};
+
+static struct source sources[SOURCES];
+static size_t source_count;
+static unsigned pending;
+
+/* A policy of an IoT service is a resource here; in the lab's list only the service is. */
+static void add_source(const struct azure_key_kind *of, const char *id)
+{
+    struct source *source = &sources[source_count];
+    const char *policy = "";
+
+    if (strcmp(of->name, "iot-hub-policy") == 0)
+        policy = "/IotHubKeys/iothubowner";
+    else if (strcmp(of->name, "iot-dps-policy") == 0)
+        policy = "/keys/provisioningserviceowner";
+    snprintf(source->id, sizeof(source->id), "%s%s", id, policy);
+    if (!azure_key_place_of(of, text_of(source->id)) || of->no_source)
+        return;
+    source->of = of;
+    source_count++;
+    assert_true(source_count < SOURCES);
+}
+
+static void add_sources_of(const struct azure_key_kind *of)
+{
+    size_t known = source_count;
+    const char *type;
+    json_t *id;
+
+    json_object_foreach (json_object_get(it.about, "resources"), type, id) {
+        add_source(of, json_string_value(id));
+    }
+    if (source_count == known && !of->no_source)
+        fail_msg("the lab holds no %s", of->name);
+}
+
+static void list_source(struct source *source, char keys[8][200])
+{
+    memset(it.keys, 0, sizeof(it.keys));
+    assert_non_null(azure_list_keys(it.client, source->of, text_of(source->id), 0, on_keys, NULL));
+    wait_done();
+    if (it.failure.kind)
+        fail_msg("%s: %s", source->of->name, it.failure.text);
+    assert_true(it.key_count > 0);
+    source->count = it.key_count;
+    memcpy(keys, it.keys, sizeof(it.keys));
+}
+
+static void on_source_end(const struct failure *failure, void *context)
+{
+    struct source *source = context;
+
+    if (failure)
+        fail_msg("%s, %s: %s", source->of->name, source->slot, failure->text);
+    it.is_done = --pending == 0;
+}
+
+/* All at the same time: many take a second of waiting. */
+static void regenerate_all(size_t slot)
+{
+    for (size_t i = 0; i < source_count; i++) {
+        struct source *source = &sources[i];
+
+        source->slot = azure_key_kind_slot(source->of, slot);
+        if (!source->slot ||
+            !azure_key_kind_can_regenerate(source->of, text_of(source->slot), NULL)) {
+            source->slot = NULL;
+            continue;
+        }
+        pending++;
+        assert_non_null(azure_regenerate_key(it.client, source->of, text_of(source->id),
+                                             text_of(source->slot), TEXT(REQUEST_ID), 0,
+                                             on_source_end, source));
+    }
+    assert_true(pending > 0);
+    wait_done();
+}
+
+static void assert_only(const struct source *source, size_t slot)
+{
+    for (size_t i = 0; i < source->count; i++) {
+        bool has_changed = strcmp(source->before[i], source->after[i]) != 0;
+
+        if (has_changed != (source->slot && i == slot))
+            fail_msg("%s: key %zu %s when %s was regenerated", source->of->name, i,
+                     has_changed ? "changed" : "stayed", source->slot ? source->slot : "nothing");
+    }
+}
+
+TEST(every_kind_is_listed_and_each_of_its_keys_regenerated_alone)
+{
+    const struct azure_key_kind *of;
+
+    open_by_secret();
+    for (size_t i = 0; (of = azure_key_kind_row(i)); i++)
+        add_sources_of(of);
+    for (size_t slot = 0; slot < AZURE_SLOTS; slot++) {
+        for (size_t i = 0; i < source_count; i++)
+            list_source(&sources[i], sources[i].before);
+        regenerate_all(slot);
+        for (size_t i = 0; i < source_count; i++) {
+            list_source(&sources[i], sources[i].after);
+            assert_only(&sources[i], slot);
+        }
+    }
+    close_client();
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
@@ -361,6 +483,7 @@ int main(void)
         CASE(a_wrong_secret_is_explained),
         CASE(an_unknown_endpoint_is_not_found),
         CASE(a_key_works_until_it_is_regenerated_and_the_log_says_who_did_it),
+        CASE(every_kind_is_listed_and_each_of_its_keys_regenerated_alone),
     };
 
     return cmocka_run_group_tests_name(__FILE__, cases, set_up, tear_down);
