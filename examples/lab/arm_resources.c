@@ -153,7 +153,17 @@ static void mean(struct meaning *meaning, const char *action, const char *suffix
              suffix);
 }
 
-static void find_operation(struct meaning *meaning, struct text method)
+/* Microsoft's libraries GET the further pages of a list that began with a POST. */
+static bool is_further_page(const struct exchange *exchange)
+{
+    char *token = server_parameter(exchange->request->query, "$skiptoken", true);
+    bool is_one = token && exchange_method_is(exchange, "GET");
+
+    free(token);
+    return is_one;
+}
+
+static void find_operation(struct meaning *meaning, struct text method, bool is_page)
 {
     const struct source *source = meaning->source;
     struct text rest = meaning->rest;
@@ -163,7 +173,7 @@ static void find_operation(struct meaning *meaning, struct text method)
     meaning->is_known = is_list || is_regenerate || rest.size == 0;
     if (rest.size == 0 && text_is(method, "GET"))
         mean(meaning, "read", "", is_endpoint && meaning->is_list ? arm_endpoints_list : arm_show);
-    else if (is_list && text_is(method, "POST"))
+    else if (is_list && (text_is(method, "POST") || is_page))
         mean(meaning, source->list_action ? source->list_action : source->list, "/action",
              arm_list_keys);
     else if (is_regenerate && text_is(method, "POST"))
@@ -185,6 +195,7 @@ static void find_operation(struct meaning *meaning, struct text method)
 static struct meaning meaning_of(const struct arm_call *call)
 {
     struct text path = text_of(call->exchange->path);
+    bool is_page = is_further_page(call->exchange);
     struct meaning best = {0};
 
     for (size_t i = 0; i < source_count; i++) {
@@ -200,7 +211,7 @@ static struct meaning meaning_of(const struct arm_call *call)
             if (found.rest.size)
                 found.rest = text_part(found.rest, 1, found.rest.size);
         }
-        find_operation(&found, call->exchange->request->method);
+        find_operation(&found, call->exchange->request->method, is_page);
         is_better = !best.source || found.depth > best.depth ||
                     (found.depth == best.depth && found.is_list == best.is_list &&
                      (found.run ? !best.run : found.is_known && !best.is_known));
