@@ -48,8 +48,8 @@ static void on_answer(struct azure_task *task, const struct http_answer *answer,
         task->arm.then(task, NULL, &why);
         return;
     }
-    /* Microsoft's libraries GET further pages also of a list that began with a POST. Where a service
-     * allows no GET, the list goes on as it began. */
+    /* Microsoft's libraries GET further pages also of a list that began with a POST. Where a
+     * service allows no GET, the list goes on as it began. */
     if (answer && answer->status == 405 && task->arm.is_page) {
         task->arm.is_page = false;
         task->arm.method = "POST";
