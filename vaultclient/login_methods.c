@@ -15,7 +15,7 @@
 #define LATER "; not tried again for a while, since five failures lock it"
 
 static const struct login_hint token_hints[] = {
-    {0, NULL, "the token is unknown, expired, used up or revoked"},
+    {0, NULL, "the token is unknown, expired or revoked, or used up"},
 };
 
 static const struct login_hint approle_hints[] = {

@@ -340,6 +340,78 @@ TEST(a_login_gives_a_token_that_fits_a_header)
     assert_int_equal(why.kind, FAILURE_DENIED);
 }
 
+TEST(a_login_tells_how_often_and_in_which_way_its_token_may_be_used)
+{
+    static const struct {
+        const char *body;
+        bool is_renewable, is_batch;
+        uint32_t uses;
+        uint64_t lease_ms;
+    } cases[] = {
+        {"{\"auth\":{\"client_token\":\"s.a\",\"lease_duration\":60,\"renewable\":true,"
+         "\"token_type\":\"service\",\"num_uses\":3}}",
+         true, false, 3, 60000},
+        {"{\"auth\":{\"client_token\":\"b.a\",\"lease_duration\":60,\"renewable\":false,"
+         "\"token_type\":\"batch\",\"num_uses\":0}}",
+         false, true, 0, 60000},
+        {"{\"auth\":{\"client_token\":\"s.a\",\"num_uses\":-1}}", false, false, 0, 0},
+        {"{\"auth\":{\"client_token\":\"s.a\",\"num_uses\":\"3\",\"token_type\":7}}", false, false,
+         0, 0},
+        {"{\"auth\":{\"client_token\":\"s.a\",\"num_uses\":99999999999}}", false, false, 0, 0},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct wire_token token;
+        struct failure why;
+
+        assert_true(vault_wire_login(text_of(cases[i].body), &token, &why));
+        assert_int_equal(token.is_renewable, cases[i].is_renewable);
+        assert_int_equal(token.is_batch, cases[i].is_batch);
+        assert_int_equal(token.uses, cases[i].uses);
+        assert_int_equal(token.lease_ms, cases[i].lease_ms);
+        secret_free(token.value);
+    }
+}
+
+TEST(a_refused_login_is_told_from_a_server_that_could_not_decide)
+{
+    static const struct {
+        int status;
+        const char *body;
+        bool is_refusal;
+    } cases[] = {
+        {400, "{\"errors\":[\"invalid role or secret ID\"]}", true},
+        {403, "{\"errors\":[\"permission denied\"]}", true},
+        {405, "{\"errors\":[\"unsupported operation\"]}", true},
+        {404, "{\"errors\":[]}", true},
+        {500, "{\"errors\":[\"invalid username or password\"]}", true},
+        {500, "{\"errors\":[\"internal error\"]}", false},
+        {404, "default backend", false},
+        {404, "{\"errors\":[\"namespace not found\"]}", false},
+        {404, "{\"errors\":[\"no handler for route \\\"auth/x/login\\\"\"]}", false},
+        {412, "{\"errors\":[]}", false},
+        {429, "{\"errors\":[]}", false},
+        {503, "{\"errors\":[\"Vault is sealed\"]}", false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(vault_wire_login_was_refused(cases[i].status, text_of(cases[i].body)),
+                         cases[i].is_refusal);
+}
+
+TEST(a_secret_is_struck_out_wherever_it_stands)
+{
+    struct secret *secret = secret_new(TEXT("s.one"));
+    struct buffer out = {.limit = 0};
+
+    assert_false(vault_wire_scrub(TEXT("nothing here"), secret, &out));
+    assert_false(vault_wire_scrub(TEXT("s.one"), NULL, &out));
+    assert_true(vault_wire_scrub(TEXT("s.one s.ones.one, s.on"), secret, &out));
+    assert_string_equal(buffer_text(&out).start, "***** **********, s.on");
+    buffer_clear(&out);
+    secret_free(secret);
+}
+
 TEST(a_wrapping_token_belongs_to_our_namespace)
 {
     assert_true(vault_wire_wrapping_token_fits(TEXT("s.abc"), false));
@@ -361,5 +433,8 @@ int main(void)
         CASE(the_five_kinds_of_absence_are_told_apart),
         CASE(rights_are_read_for_exactly_the_paths_asked_about),
         CASE(only_a_200_with_a_lease_is_a_renewal), CASE(a_login_gives_a_token_that_fits_a_header),
+        CASE(a_login_tells_how_often_and_in_which_way_its_token_may_be_used),
+        CASE(a_refused_login_is_told_from_a_server_that_could_not_decide),
+        CASE(a_secret_is_struck_out_wherever_it_stands),
         CASE(a_wrapping_token_belongs_to_our_namespace));
 }
