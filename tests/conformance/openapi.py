@@ -301,6 +301,10 @@ class Operation:
         return method.lower() == self.method and self.pattern and self.pattern.fullmatch(path)
 
     @property
+    def is_pageable(self):
+        return "x-ms-pageable" in self.node
+
+    @property
     def is_long_running(self):
         return bool(self.node.get("x-ms-long-running-operation"))
 
