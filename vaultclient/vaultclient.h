@@ -128,12 +128,12 @@ struct vault_settings {
     const char *server_name;
     const char *proxy;
     bool accept_any_certificate;
-    uint32_t timeout_ms;    /* one operation with all its retries; default 30,000 */
-    unsigned max_in_flight; /* default 16 */
+    uint32_t timeout_ms;          /* one operation with all its retries; default 30,000 */
+    unsigned max_in_flight;       /* default 16 */
     uint32_t requests_per_1000_s; /* not to be exceeded; 0: no limit of our own */
     uint32_t requests_at_once;    /* how many of them may go out together; default 1 */
-    unsigned max_tries;     /* of one request; default 4. While no node is active it is asked again
-                               until `timeout_ms` is over, unless this is 1 */
+    unsigned max_tries; /* of one request; default 4. While no node is active it is asked again
+                           until `timeout_ms` is over, unless this is 1 */
     struct vault_auth auth;
     const struct vault_mount *mounts;
     size_t mount_count;
@@ -180,7 +180,9 @@ const char *vault_client_address(const struct vault_client *client);
 #define VAULT_DECISIVE 0x80000000u
 
 /* One key of a mount. `mount` "kv", `path` "team/app"; no leading or trailing slash, no empty
- * segment, no "." or "..", no control character, well-formed UTF-8: anything else is INVALID. */
+ * segment, no "." or "..", no control character, no "?", nothing that looks percent-encoded ("%2f",
+ * "%2e"), well-formed UTF-8: anything else is INVALID, each in words of its own. Names that differ
+ * only by Unicode normal form are different names. */
 struct vault_key {
     struct text mount, path;
 };

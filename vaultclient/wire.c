@@ -9,24 +9,56 @@
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 
-static bool check_path(struct text path, const char *what, struct failure *why)
+/* `part`, without regard to case. */
+static bool contains_escape(struct text path, const char *part)
+{
+    for (size_t i = 0; i + 3 <= path.size; i++)
+        if (text_equal_ignoring_case(text_part(path, i, 3), text_of(part)))
+            return true;
+    return false;
+}
+
+static bool check_segments(struct text path, const char *what, struct failure *why)
 {
     struct text rest = path, segment;
 
+    if (text_starts_with(path, TEXT("/")) || text_ends_with(path, TEXT("/")))
+        return failure_set(why, FAILURE_INVALID,
+                           "the %s \"%.*s\" is written without slashes at its ends", what,
+                           TEXT_ARG(path));
+    while (text_split(&rest, '/', &segment)) {
+        if (!segment.size)
+            return failure_set(why, FAILURE_INVALID, "the %s \"%.*s\" has an empty part", what,
+                               TEXT_ARG(path));
+        if (text_is(segment, ".") || text_is(segment, ".."))
+            return failure_set(why, FAILURE_INVALID, "the %s \"%.*s\" has a part \"%.*s\"", what,
+                               TEXT_ARG(path), TEXT_ARG(segment));
+    }
+    return true;
+}
+
+static bool check_path(struct text path, const char *what, struct failure *why)
+{
     if (!path.size)
         return failure_set(why, FAILURE_INVALID, "the %s is empty", what);
-    if (!text_is_utf8(path) || !text_is_printable(path))
-        return failure_set(why, FAILURE_INVALID, "the %s holds a control character or is not UTF-8",
-                           what);
     if (path.size > 1024)
         return failure_set(why, FAILURE_INVALID, "the %s is longer than 1024 bytes", what);
-    while (text_split(&rest, '/', &segment))
-        if (!segment.size || text_is(segment, ".") || text_is(segment, ".."))
-            return failure_set(why, FAILURE_INVALID,
-                               "the %s \"%.*s\" has an empty, \".\" or \"..\" part; it is written "
-                               "without slashes at its ends",
-                               what, TEXT_ARG(path));
-    return true;
+    if (text_contains_byte(path, '\0'))
+        return failure_set(why, FAILURE_INVALID, "the %s holds a NUL character", what);
+    if (!text_is_utf8(path))
+        return failure_set(why, FAILURE_INVALID, "the %s is not UTF-8", what);
+    if (!text_is_printable(path))
+        return failure_set(why, FAILURE_INVALID, "the %s holds a control character", what);
+    if (contains_escape(path, "%2f") || contains_escape(path, "%2e"))
+        return failure_set(why, FAILURE_INVALID,
+                           "the %s \"%.*s\" holds an encoded slash or point: it is written as it "
+                           "is, and encoded on its way",
+                           what, TEXT_ARG(path));
+    if (text_contains_byte(path, '?'))
+        return failure_set(why, FAILURE_INVALID,
+                           "the %s \"%.*s\" holds a question mark: a query does not belong there",
+                           what, TEXT_ARG(path));
+    return check_segments(path, what, why);
 }
 
 bool vault_wire_check_key(struct vault_key key, struct failure *why)

@@ -39,7 +39,7 @@ TEST(a_field_and_its_version_are_read)
 TEST(odd_but_legal_paths_work)
 {
     static const char *const paths[] = {"odd/with blank", "odd/50%25", "odd/\xc3\xa4/.x",
-                                        "odd/end.", "odd/q?x=1#f"};
+                                        "odd/end.", "odd/q&x=1#f"};
     struct scene *scene = scene_open();
     struct vault_version none = {0};
 

@@ -46,6 +46,38 @@ TEST(keys_are_checked_before_they_are_sent)
     assert_false(vault_wire_check_key(key_of("", "a"), &why));
 }
 
+TEST(each_bad_path_has_a_failure_of_its_own)
+{
+    static const struct {
+        struct text path;
+        const char *part;
+    } cases[] = {
+        {{"", 0}, "the path is empty"},
+        {{"a\0b", 3}, "the path holds a NUL character"},
+        {{"a\xff", 2}, "the path is not UTF-8"},
+        {{"a\nb", 3}, "the path holds a control character"},
+        {{"a/../b", 6}, "has a part \"..\""},
+        {{"./a", 3}, "has a part \".\""},
+        {{"a//b", 4}, "has an empty part"},
+        {{"a/", 2}, "without slashes at its ends"},
+        {{"/a", 2}, "without slashes at its ends"},
+        {{"a%2fb", 5}, "holds an encoded slash or point"},
+        {{"%2E%2e/a", 8}, "holds an encoded slash or point"},
+        {{"a?version=1", 11}, "a query does not belong there"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vault_key key = {TEXT("kv"), cases[i].path};
+        struct failure why = {0};
+
+        assert_false(vault_wire_check_key(key, &why));
+        assert_int_equal(why.kind, FAILURE_INVALID);
+        if (!strstr(why.text, cases[i].part))
+            fail_msg("%zu: %s", i, why.text);
+    }
+    assert_true(vault_wire_check_key(key_of("kv", "50%25/\xc3\xa4 #.x"), &(struct failure){0}));
+}
+
 /* ---- errors ---------------------------------------------------------------------------------- */
 
 TEST(every_status_has_its_kind)
@@ -426,7 +458,8 @@ int main(void)
 {
     return RUN(
         CASE(targets_are_encoded_segment_by_segment), CASE(keys_are_checked_before_they_are_sent),
-        CASE(every_status_has_its_kind), CASE(a_servers_text_that_quotes_a_secret_is_not_shown),
+        CASE(each_bad_path_has_a_failure_of_its_own), CASE(every_status_has_its_kind),
+        CASE(a_servers_text_that_quotes_a_secret_is_not_shown),
         CASE(a_policys_no_is_told_from_a_dead_token), CASE(only_some_failures_leave_a_write_open),
         CASE(the_kv_version_is_read_and_never_guessed), CASE(metadata_tells_when_and_whether),
         CASE(metadata_that_contradicts_itself_is_refused), CASE(no_digit_of_a_time_is_lost),
