@@ -28,6 +28,18 @@ struct record *requests_find(struct requests *requests, uint64_t number)
     return number && record->number == number ? record : NULL;
 }
 
+/* A query key of Search is deleted by naming it in the path. */
+static char *without_secret(struct text path)
+{
+    size_t size = path.size;
+
+    if (!text_matches(path, TEXT("*/deleteQueryKey/*")))
+        return text_copy(path);
+    while (path.start[size - 1] != '/')
+        size--;
+    return format_new("%.*s***", (int)size, path.start);
+}
+
 uint64_t requests_add(struct requests *requests, enum target target, struct text method,
                       struct text path)
 {
@@ -40,7 +52,7 @@ uint64_t requests_add(struct requests *requests, enum target target, struct text
         .at = now_ms(),
         .target = target,
         .method = text_copy(method),
-        .path = text_copy(path),
+        .path = without_secret(path),
     };
     return requests->last;
 }

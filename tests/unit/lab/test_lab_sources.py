@@ -265,6 +265,17 @@ class Table(SourceCase):
                 self.assertEqual((answer.status, answer.json()["error"]["code"]), (404, "ResourceNotFound"))
                 self.assertIn(identity.rsplit("/", 1)[1] + "x", answer.json()["error"]["message"])
 
+    def test_a_stale_list_tells_the_keys_of_before_for_every_service(self):
+        for row in ROWS:
+            identity = self.resource(row.of_type)
+            slot = list(self.listed(row))[0]
+            with self.subTest(row=row.kind):
+                before = self.listed(row)
+                self.lab.control("POST", "/regenerate", {"resource": identity, "slot": slot})
+                self.lab.fault(target="arm", kind="stale", times=1)
+                self.assertEqual(self.listed(row), before)
+                self.assertNotEqual(self.listed(row), before)
+
     def test_the_control_listener_regenerates_by_resource_and_slot(self):
         for row in ROWS:
             identity = self.resource(row.of_type)
@@ -335,6 +346,8 @@ class Single(SourceCase):
         self.assertEqual(gone.status, 200)
         self.assertNotIn("app", listed())
         self.assertEqual(self.lab.arm("DELETE", identity + "/deleteQueryKey/" + made["key"], version="2023-11-01").status, 404)
+        paths = [request["path"] for request in self.lab.requests() if "Search" in request["path"] and request["method"] == "DELETE"]
+        self.assertEqual(paths, [identity + "/deleteQueryKey/***"] * 2)
 
     def test_keys_of_functions_are_put_by_name(self):
         site, function = self.resource("Microsoft.Web/sites"), self.resource("Microsoft.Web/sites/functions")
