@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static atomic_long fail_at = -1, made, held;
 
@@ -57,4 +58,11 @@ long scarce_memory_allocations(void)
 long scarce_memory_held(void)
 {
     return atomic_load(&held);
+}
+
+long scarce_memory_held_soon(long expected)
+{
+    for (int i = 0; i < 10000 && scarce_memory_held() != expected; i++)
+        usleep(1000);
+    return scarce_memory_held();
 }

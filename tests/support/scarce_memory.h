@@ -12,5 +12,9 @@ void scarce_memory_fail_at(long n);
 long scarce_memory_allocations(void);
 /* Blocks that were not given back yet. */
 long scarce_memory_held(void);
+/* The same, after waiting until it is `expected`, at most 10 s: where libcurl has no memory to read
+ * an address it leaves that to a thread, and a thread that is no longer waited for gives back what
+ * it has when it gets round to it. */
+long scarce_memory_held_soon(long expected);
 
 #endif

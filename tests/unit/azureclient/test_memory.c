@@ -6,6 +6,7 @@
 #include "tests/support/test.h"
 #include "tests/unit/azureclient/fake_azure.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define STORE                                                                                      \
@@ -67,7 +68,7 @@ static void fail_each_in_turn(const struct errand *errand)
     assert_true(count > 50);
     for (long n = 0; n < count; n++) {
         run_once(errand, n);
-        if (scarce_memory_held() != held)
+        if (scarce_memory_held_soon(held) != held)
             fail_msg("allocation %ld failed: %ld blocks are left", n, scarce_memory_held() - held);
     }
 }
@@ -160,6 +161,7 @@ TEST(a_regeneration_survives_every_allocation_that_fails)
 
 int main(void)
 {
+    unsetenv("KEYDRIFT_LAB_RECORD"); /* a record of requests needs memory that is not scarce */
     scarce_memory_install();
     return RUN(CASE(a_list_in_pages_survives_every_allocation_that_fails),
                CASE(a_refusal_survives_every_allocation_that_fails),
