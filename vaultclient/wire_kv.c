@@ -293,7 +293,10 @@ bool vault_wire_field(struct text fields, struct text field, enum vault_field_st
         return true;
     }
     *state = VAULT_FIELD_PRESENT;
-    if (!vault_splice_decode(raw, &plain))
+    if (!vault_splice_decode(raw, &plain) && raw.size > SECRET_LIMIT)
+        ok = failure_set(why, FAILURE_TOO_LARGE, "the field is larger than %zu bytes: no key is",
+                         SECRET_LIMIT);
+    else if (!buffer_ok(&plain))
         ok = failure_out_of_memory(why);
     else if (text_contains_byte(buffer_text(&plain), '\0'))
         ok = failure_set(why, FAILURE_PROTOCOL, "the field holds a NUL character: no key does");

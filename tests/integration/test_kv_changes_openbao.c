@@ -429,6 +429,28 @@ TEST(a_value_of_the_largest_size_travels_whole)
     scene_close(scene);
 }
 
+TEST(a_field_that_is_larger_is_called_too_large_and_harms_no_other)
+{
+    struct scene *scene = scene_open();
+    struct buffer body = {.limit = 4 << 20};
+    struct vault_outcome outcome;
+
+    buffer_append_string(&body, "{\"data\":{\"small\":\"v\",\"k\":\"");
+    for (size_t i = 0; i <= SECRET_LIMIT; i++)
+        buffer_append_byte(&body, 'x');
+    buffer_append_string(&body, "\"}}");
+    administer(scene, "POST", "kv/data/larger/a", buffer_text(&body).start);
+    outcome = vault_field_of(&scene->loop, scene->client, "larger/a", "k", 0);
+    expect_kind(&outcome, FAILURE_TOO_LARGE, "larger than 1048576 bytes");
+    outcome = vault_set_field(&scene->loop, scene->client, "larger/a", "small", "w",
+                              &(struct vault_version){.version = 1});
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = vault_field_of(&scene->loop, scene->client, "larger/a", "small", 0);
+    assert_string_equal(outcome.value, "w");
+    buffer_clear(&body);
+    scene_close(scene);
+}
+
 /* ---- mounts ---------------------------------------------------------------------------------- */
 
 /* It answers 400 for the first moment. */
@@ -509,6 +531,7 @@ int main(void)
                CASE(without_the_right_to_patch_the_secret_is_modified),
                CASE(a_field_that_is_no_string_is_left_alone),
                CASE(a_value_of_the_largest_size_travels_whole),
+               CASE(a_field_that_is_larger_is_called_too_large_and_harms_no_other),
                CASE(trap_a_mount_that_was_just_made_is_written_to),
                CASE(trap_a_mount_that_is_being_upgraded_is_waited_for),
                CASE(trap_a_write_in_the_form_of_version_2_never_reaches_version_1));
