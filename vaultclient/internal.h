@@ -129,8 +129,8 @@ struct token {
     bool is_ours; /* obtained by logging in, so revoked at the end; batch tokens cannot be */
     bool is_renewable, is_limited;
     uint32_t uses_left, uses_kept; /* of a limited one */
-    uint64_t born_at;    /* vault_now_ms() */
-    uint64_t expires_at; /* vault_now_ms(); 0: never */
+    uint64_t born_at;              /* vault_now_ms() */
+    uint64_t expires_at;           /* vault_now_ms(); 0: never */
     uint64_t longest_lease_ms;
     struct later chore; /* the next renewal or log-in */
     bool chore_is_login;

@@ -94,6 +94,62 @@ TEST(a_wrapped_secret_id_is_used_once_and_only_from_the_right_place)
     scene_close(scene);
 }
 
+/* Any request made with a wrapping token destroys it, be it denied. So ours makes none but the
+ * unwrapping; and what somebody else's has destroyed is told as what may have been a theft. */
+TEST(a_wrapping_token_destroyed_by_a_stray_request_is_an_alarm)
+{
+    struct scene *scene = scene_open();
+    char *wrapped = administer_for(scene, "60s", "POST", "auth/approle/role/keydrift/secret-id",
+                                   "{}", "wrap_info.token");
+    struct admin_answer stray =
+        administer_as(scene, wrapped, NULL, "GET", "auth/token/lookup-self", NULL);
+    struct vault_client *client = open_with_role(scene, given("OPENBAO_ROLE_ID"), wrapped, true);
+    struct vault_outcome outcome = vault_rights_of(&scene->loop, client, "x");
+
+    expect_kind(&outcome, FAILURE_DENIED, "used up or expired");
+    expect_kind(&outcome, FAILURE_DENIED, "worth an investigation");
+    assert_null(strstr(outcome.failure.text, wrapped));
+    vault_shut(&scene->loop, client, 1000);
+    free(stray.body);
+    free(wrapped);
+    scene_close(scene);
+}
+
+TEST(a_wrapped_secret_id_in_a_file_is_removed_and_serves_every_later_login)
+{
+    struct scene *scene = scene_open();
+    char *wrapped = administer_for(scene, "60s", "POST", "auth/approle/role/keydrift/secret-id",
+                                   "{}", "wrap_info.token");
+    char path[] = "/tmp/keydrift-wrapped-XXXXXX";
+    struct secret *role = secret_new(text_of(given("OPENBAO_ROLE_ID")));
+    struct vault_auth auth = {
+        .method = VAULT_AUTH_APPROLE,
+        .role_id.value = role,
+        .role_name = "keydrift",
+        .secret_id.file = path,
+        .secret_id_is_wrapped = true,
+        .secret_id_is_removed = true,
+    };
+    int file = mkstemp(path);
+    struct vault_client *client;
+    struct vault_outcome outcome;
+
+    assert_int_equal(write(file, wrapped, strlen(wrapped)), strlen(wrapped));
+    close(file);
+    client = open_client(scene, &auth, NULL);
+    outcome = vault_rights_of(&scene->loop, client, "x");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_not_equal(access(path, F_OK), 0);
+    vault_idle(&scene->loop, 2100);
+    administer(scene, "PUT", "sys/leases/revoke-prefix/auth/approle/login", "{}");
+    outcome = vault_rights_of(&scene->loop, client, "x");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    vault_shut(&scene->loop, client, 1000);
+    secret_free(role);
+    free(wrapped);
+    scene_close(scene);
+}
+
 TEST(a_wrong_token_is_denied_and_a_token_file_is_read_again_when_replaced)
 {
     struct scene *scene = scene_open();
@@ -170,6 +226,8 @@ int main(void)
                CASE(short_tokens_are_renewed_and_replaced),
                CASE(a_wrong_secret_id_never_locks_the_role),
                CASE(a_wrapped_secret_id_is_used_once_and_only_from_the_right_place),
+               CASE(a_wrapping_token_destroyed_by_a_stray_request_is_an_alarm),
+               CASE(a_wrapped_secret_id_in_a_file_is_removed_and_serves_every_later_login),
                CASE(a_wrong_token_is_denied_and_a_token_file_is_read_again_when_replaced),
                CASE(a_token_from_a_login_is_revoked_at_the_end_and_a_given_one_is_not),
                CASE(a_sealed_server_says_so));
