@@ -46,7 +46,7 @@ static void call_describe(struct server_call *call, struct connection *connectio
         call->headers[i].value =
             text_trim(text_part(head, span->at + span->name_size, span->value_size));
     }
-    request->method = connection_method(connection);
+    request->method = text_of(llhttp_method_name(llhttp_get_method(&connection->parser)));
     request->headers = call->headers;
     request->header_count = connection->header_count;
     request->body = buffer_text(&call->body);

@@ -128,7 +128,6 @@ void connection_input(struct connection *connection, struct text text)
     while (text.size && connection->state < CONNECTION_ANSWERING) {
         if (connection->state == CONNECTION_IDLE) {
             connection->state = CONNECTION_HEAD;
-            connection->list_size = 0;
             connection->head_budget = connection->server->max_headers;
             connection_timer(connection, connection->server->header_timeout_ms);
         }

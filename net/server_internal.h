@@ -71,7 +71,6 @@ struct connection {
     pid_t peer_pid;
 
     llhttp_t parser;
-    unsigned list_size; /* how much of the method is the word LIST so far */
     int refusal;        /* the status a parser callback has chosen; 0: 400 */
     size_t head_budget; /* raw bytes the head may still take */
     struct buffer head; /* target, then names and values */
@@ -147,8 +146,6 @@ void connection_finish(struct connection *connection);
 
 /* server_parser.c */
 void connection_parser_init(struct connection *connection);
-/* The method of the request just parsed. */
-struct text connection_method(struct connection *connection);
 /* Parses some of `text`, and returns what is left of it. */
 struct text connection_parse(struct connection *connection, struct text text);
 

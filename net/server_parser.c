@@ -161,45 +161,12 @@ void connection_parser_init(struct connection *connection)
     connection->parser.data = connection;
 }
 
-/* Vault's LIST is no method that llhttp knows. It gets to see LINK in its place, letter by letter
- * as they come; a LINK of the peer's own stays one. */
-enum { LIST_SIZE = 4, NOT_LIST };
-
-static enum llhttp_errno parse_bytes(struct connection *connection, const char *start, size_t size)
-{
-    static const char list[] = "LIST", shown[] = "LINK";
-    unsigned before = connection->list_size;
-    size_t same = 0;
-    enum llhttp_errno error = HPE_OK;
-
-    while (before + same < LIST_SIZE && same < size && start[same] == list[before + same])
-        same++;
-    connection->list_size += (unsigned)same;
-    if (connection->list_size < LIST_SIZE && same < size) {
-        if (connection->list_size == LIST_SIZE - 1)
-            return HPE_INVALID_METHOD; /* "LIS" has been shown as "LIN" */
-        connection->list_size = NOT_LIST;
-    }
-    if (same)
-        error = llhttp_execute(&connection->parser, shown + before, same);
-    if (error == HPE_OK && same < size)
-        error = llhttp_execute(&connection->parser, start + same, size - same);
-    return error;
-}
-
-struct text connection_method(struct connection *connection)
-{
-    if (connection->list_size == LIST_SIZE)
-        return TEXT("LIST");
-    return text_of(llhttp_method_name(llhttp_get_method(&connection->parser)));
-}
-
 struct text connection_parse(struct connection *connection, struct text text)
 {
     bool was_head = connection->state == CONNECTION_HEAD;
     size_t size =
         was_head && text.size > connection->head_budget ? connection->head_budget : text.size;
-    enum llhttp_errno error = parse_bytes(connection, text.start, size);
+    enum llhttp_errno error = llhttp_execute(&connection->parser, text.start, size);
 
     if (connection->state == CONNECTION_CLOSED)
         return text_part(text, text.size, 0);

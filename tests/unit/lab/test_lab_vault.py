@@ -353,9 +353,7 @@ class Kv2(VaultCase):
         for path in ("list/b", "list/a/x", "list/a/y", "list/c"):
             self.write(path, {})
         self.assertEqual(self.lab.vault("GET", "kv/metadata/list/?list=true").json()["data"]["keys"], ["a/", "b", "c"])
-        self.assertEqual(self.lab.vault("LIST", "kv/metadata/list/").json()["data"]["keys"], ["a/", "b", "c"])
-        for method, query in (("GET", "?list=true"), ("LIST", "")):
-            self.assertEqual(self.lab.vault(method, "kv/metadata/none/" + query).json(), {"errors": []})
+        self.assertEqual(self.lab.vault("GET", "kv/metadata/none/?list=true").json(), {"errors": []})
 
     def test_lists_come_in_pages(self):
         for path in ("page/z", "page/a", "page/a/x", "page/a-b", "page/b"):

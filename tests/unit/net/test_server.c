@@ -111,49 +111,6 @@ TEST(a_request_in_single_bytes_is_one_request)
     bench_close(&bench);
 }
 
-/* Whatever way the bytes are cut: the status of the answer, and the method that the owner saw. */
-static void assert_method(const char *line, const char *status, const char *method)
-{
-    struct bench bench;
-    char request[80];
-    int fd;
-
-    snprintf(request, sizeof(request), "%s /m HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-             line);
-    bench_open(&bench, (struct server_settings){0});
-    for (size_t cut = 1; cut <= strlen(line) + 1; cut++) {
-        unsigned before = bench.calls;
-        struct buffer answer;
-
-        buffer_init(&answer, 65536);
-        fd = client_connect(&bench);
-        client_send(&bench, fd, (struct text){request, cut});
-        uv_run(&bench.loop, UV_RUN_NOWAIT);
-        uv_run(&bench.loop, UV_RUN_NOWAIT);
-        client_send(&bench, fd, text_of(request + cut));
-        client_read(&bench, fd, &answer, NULL);
-        assert_contains(answer.start, status);
-        assert_int_equal(bench.calls - before, method ? 1 : 0);
-        if (method)
-            assert_true(text_is(bench.last.method, method));
-        close(fd);
-        buffer_clear(&answer);
-    }
-    bench_close(&bench);
-}
-
-TEST(vaults_method_list_is_known_and_told_from_its_neighbours)
-{
-    assert_method("LIST", "HTTP/1.1 200 ", "LIST");
-    assert_method("LINK", "HTTP/1.1 200 ", "LINK");
-    assert_method("LOCK", "HTTP/1.1 200 ", "LOCK");
-    assert_method("LISK", "HTTP/1.1 400 ", NULL);
-    assert_method("LINT", "HTTP/1.1 400 ", NULL);
-    assert_method("LISTS", "HTTP/1.1 400 ", NULL);
-    assert_method("LIS", "HTTP/1.1 400 ", NULL);
-    assert_method("list", "HTTP/1.1 400 ", NULL);
-}
-
 TEST(head_is_answered_without_a_body_but_with_its_length)
 {
     struct bench bench;
@@ -365,7 +322,6 @@ int main(void)
         CASE(answers_pipelined_requests_in_order),
         CASE(a_pipelined_request_waits_for_a_late_answer),
         CASE(a_request_in_single_bytes_is_one_request),
-        CASE(vaults_method_list_is_known_and_told_from_its_neighbours),
         CASE(head_is_answered_without_a_body_but_with_its_length),
         CASE(no_content_has_no_body_and_no_length), CASE(own_headers_win_but_cannot_break_the_line),
         CASE(json_has_its_type), CASE(query_and_headers_arrive_as_sent),
