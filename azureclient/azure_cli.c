@@ -64,12 +64,14 @@ static void judge(struct cli *cli)
 static void on_closed(uv_handle_t *handle)
 {
     struct cli *cli = handle->data;
+    struct text output = buffer_text(&cli->output.contents), none = {0};
+    bool failed;
 
     if (--cli->open_handles)
         return;
     judge(cli);
-    cli->done(cli->failure.kind ? (struct text){0} : buffer_text(&cli->output.contents),
-              cli->failure.kind ? &cli->failure : NULL, cli->context);
+    failed = cli->failure.kind;
+    cli->done(failed ? none : output, failed ? &cli->failure : NULL, cli->context);
     buffer_clear(&cli->output.contents);
     buffer_clear(&cli->errors.contents);
     wipe(cli->output.part, sizeof(cli->output.part));

@@ -111,7 +111,8 @@ static bool copy_environment(const char *const *from, char ***to)
     if (!*to || !((*to)[kept++] = memory_string("TZ=UTC0")))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (strncmp(from[i], "TZ=", 3) && !((*to)[kept++] = memory_string(from[i])))
+        if (!text_starts_with(text_of(from[i]), TEXT("TZ=")) &&
+            !((*to)[kept++] = memory_string(from[i])))
             return false;
     return true;
 }

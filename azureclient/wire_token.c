@@ -191,7 +191,7 @@ static bool next_parameter(struct text *rest, struct text *name, struct text *va
         end = text_find(*rest, TEXT(","));
         *value = text_trim(text_part(*rest, 0, end));
     }
-    *rest = end == SIZE_MAX ? (struct text){0} : text_part(*rest, end + 1, rest->size);
+    *rest = text_part(*rest, end == SIZE_MAX ? rest->size : end + 1, rest->size);
     return true;
 }
 
