@@ -95,6 +95,7 @@ static bool send_write(struct writing *writing, const struct secret *value)
         .key = vault_copy_key(copy),
         .field = text_of(copy->port.field),
         .value = value,
+        .way = VAULT_WRITE_EITHER,
         .expected = writing->expected.number,
         .expected_created_at = writing->expected.created_at,
         .expected_created_ns = writing->expected.created_ns,
@@ -188,7 +189,8 @@ static struct copy_rights judge_rights(const struct vault_copy *copy,
     bool is_new = copy->state == COPY_NO_SECRET;
     struct copy_rights result = {
         .may_read = rights->may_read_data && (copy->is_kv1 || rights->may_read_metadata),
-        .may_write = (is_new ? rights->may_create : rights->may_update) && !copy->is_kv1,
+        .may_write = !copy->is_kv1 &&
+                     (is_new ? rights->may_create : rights->may_update || rights->may_patch),
     };
     bool lacks_writing = for_writing && !copy->is_kv1 && !result.may_write;
 

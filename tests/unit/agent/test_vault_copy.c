@@ -488,6 +488,7 @@ TEST(missing_rights_are_named_with_their_paths)
     outcome = rights_are("\"read\",\"update\"", "\"read\"");
     assert_true(outcome.rights.may_read && outcome.rights.may_write);
     assert_string_equal(outcome.missing, "");
+    assert_true(rights_are("\"read\",\"patch\"", "\"read\"").rights.may_write);
     outcome = rights_are("\"read\",\"create\"", "\"read\"");
     assert_true(outcome.rights.may_read && !outcome.rights.may_write);
     assert_string_equal(outcome.missing, "update on kv/data/team/app");
