@@ -16,8 +16,8 @@
  * makes no sense: an id of an unknown type, a provider the subscription has not registered),
  * PROTOCOL, TIMEOUT, NETWORK. ARM and Entra error bodies become one plain sentence that keeps their
  * code, ends with the correlation id that Azure's support asks for, and says what to do where the
- * code alone would mislead. Sources: Microsoft's OpenAPI files (the api-versions of the table of key
- * sources in README.md, 2015-04-01 of Microsoft.Insights) and the ARM RPC documents.
+ * code alone would mislead. Sources: Microsoft's OpenAPI files (the api-versions of the table of
+ * key sources in README.md, 2015-04-01 of Microsoft.Insights) and the ARM RPC documents.
  */
 #ifndef AZURECLIENT_H
 #define AZURECLIENT_H
@@ -40,21 +40,18 @@ struct azure_client;
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
-/* In the order in which AZURE_CREDENTIAL_DEFAULT looks at them. */
+/* The default is the first of those before it that is there, as Microsoft's DefaultAzureCredential:
+ * a client secret, certificate or federated token that is set is used, and its refusal is final.
+ * Without one, a managed identity when the machine has it (IMDS is given a second to answer), else
+ * the Azure CLI. The one that worked is kept. When none does, the failure says of each why.
+ * Developers' tools besides the CLI (Visual Studio Code, PowerShell, azd, broker) are not asked. */
 enum azure_credential_method {
     AZURE_CREDENTIAL_CLIENT_SECRET,
     AZURE_CREDENTIAL_CLIENT_CERTIFICATE, /* an assertion signed with the certificate's key */
-    AZURE_CREDENTIAL_WORKLOAD_IDENTITY, /* a projected service-account token, re-read for each
-                                           request */
-    AZURE_CREDENTIAL_MANAGED_IDENTITY,  /* of the machine we run on: see below */
-    AZURE_CREDENTIAL_AZURE_CLI,         /* whoever has signed in with "az login" */
-    AZURE_CREDENTIAL_DEFAULT, /* The first of the above that is there, as Microsoft's
-                                 DefaultAzureCredential: a client secret, certificate or federated
-                                 token that is set is used, and its refusal is final. Without one, a
-                                 managed identity when the machine has it (IMDS is given a second to
-                                 answer), else the Azure CLI. The one that worked is kept. When none
-                                 does, the failure says of each why. Developers' tools besides the
-                                 CLI (Visual Studio Code, PowerShell, azd, broker) are not asked. */
+    AZURE_CREDENTIAL_WORKLOAD_IDENTITY,  /* a projected service-account token */
+    AZURE_CREDENTIAL_MANAGED_IDENTITY,   /* of the machine we run on: see below */
+    AZURE_CREDENTIAL_AZURE_CLI,          /* whoever has signed in with "az login" */
+    AZURE_CREDENTIAL_DEFAULT,
 };
 
 /* Every file is read again for each token request, so that it may be replaced at any time. */
@@ -183,8 +180,7 @@ must_use struct secret *azure_key_inside(const struct azure_key_kind *kind,
  * enough: in one of app-configuration an Id belongs to the key. */
 must_use struct secret *azure_key_replace_inside(const struct azure_key_kind *kind,
                                                  const struct secret *old_value,
-                                                 const struct secret *new_key,
-                                                 struct failure *why);
+                                                 const struct secret *new_key, struct failure *why);
 
 /* "/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W/
  * onlineEndpoints/E" to memory_free(), or NULL with INVALID when a part could not be a name there.
@@ -238,12 +234,12 @@ void azure_client_quota(const struct azure_client *client, struct text subscript
 
 /* POST regenerateKeys, then the operation it starts followed to its end (Azure-AsyncOperation, then
  * Location where the kind's specification says so; only on the configured ARM host, or on a region
- * of it in the public clouds: https://centraluseuap.management.azure.com). The POST goes out at most
- * once, whatever happens, with `request_id` (a GUID, for the Activity Log) as
+ * of it in the public clouds: https://centraluseuap.management.azure.com). The POST goes out at
+ * most once, whatever happens, with `request_id` (a GUID, for the Activity Log) as
  * x-ms-client-request-id: a 429 or a connection that was never made may be tried again, nothing
- * else. AMBIGUOUS: list the keys to see. Azure makes the new key; list the keys to learn it. INVALID
- * and nothing sent: as azure_key_kind_can_regenerate(). `deadline_ms` bounds the whole, polling
- * included (0: 5 minutes). */
+ * else. AMBIGUOUS: list the keys to see. Azure makes the new key; list the keys to learn it.
+ * INVALID and nothing sent: as azure_key_kind_can_regenerate(). `deadline_ms` bounds the whole,
+ * polling included (0: 5 minutes). */
 struct operation *azure_regenerate_key(struct azure_client *client,
                                        const struct azure_key_kind *kind, struct text resource_id,
                                        struct text slot, struct text request_id,
