@@ -51,7 +51,8 @@ static bool filter_read(const char *text, struct filter *filter)
 
         if (!clause_read(text_trim(text_part(rest, 0, end)), filter))
             return false;
-        rest = end == SIZE_MAX ? (struct text){0} : text_part(rest, end + word.size, rest.size);
+        rest = end == SIZE_MAX ? text_part(rest, rest.size, 0)
+                               : text_part(rest, end + word.size, rest.size);
     }
     return true;
 }
