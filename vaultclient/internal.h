@@ -291,8 +291,8 @@ must_use bool vault_call_start(struct call *call, bool is_fresh);
 /* Starts without that question, for a path that is no secret; it is checked all the same. */
 void vault_call_start_bare(struct call *call);
 /* Sends; ends the call when that is impossible or it was canceled meanwhile. Takes and clears
- * `target` and `body` (NULL: none). Deadline and lane are the call's, all else the plan's. An answer
- * that a control group holds back is a failure. */
+ * `target` and `body` (NULL: none). Deadline and lane are the call's, all else the plan's. An
+ * answer that a control group holds back is a failure. */
 void vault_call_send(struct call *call, struct request_plan plan, struct buffer *target,
                      struct buffer *body, request_done *done);
 /* Ends with what the wire functions made of `answer` (NULL: of none); puts server and path before
@@ -311,14 +311,14 @@ struct vault_client {
     struct servers servers;
     const char *address; /* the first of them: what the cluster is called */
     char *namespace_path;
-    bool has_namespaces; /* the server is known to heed the one we ask for */
-    char *index;         /* X-Vault-Index as it came last; NULL: never */
-    unsigned leader;     /* SERVER_LIMIT: none that we may ask */
-    uint64_t leader_until; /* vault_now_ms(): so long that is believed */
+    bool has_namespaces;    /* the server is known to heed the one we ask for */
+    char *index;            /* X-Vault-Index as it came last; NULL: never */
+    unsigned leader;        /* SERVER_LIMIT: none that we may ask */
+    uint64_t leader_until;  /* vault_now_ms(): so long that is believed */
     int64_t clock_ahead_ms; /* of the server's, as of its last answer */
     struct pace pace;
-    bool stays_put;         /* follows no redirect */
-    unsigned max_tries;     /* 0: as many as net/http.h says */
+    bool stays_put;     /* follows no redirect */
+    unsigned max_tries; /* 0: as many as net/http.h says */
     uint32_t timeout_ms;
     struct laters laters;
     TAILQ_HEAD(, request) requests;
