@@ -98,14 +98,20 @@ static CURLcode set_place(struct exchange *exchange, CURL *easy)
     const struct upstream *upstream = exchange->upstream;
     const struct origin *place = exchange->elsewhere ? exchange->elsewhere : &upstream->verified;
     cleanup_with(buffer_clear) struct buffer url = {.limit = URL_LIMIT};
+    bool is_plain_proxy = *upstream->proxy && !strcmp(place->scheme, "http");
     CURLcode code = CURLE_OK;
+    size_t target;
 
     buffer_printf(&url, "%s://%s:%s", place->scheme, place->host, place->port);
+    target = url.size;
     if (!exchange->is_redirected)
         buffer_append_string(&url, place->base_path);
     if (!buffer_append_string(&url, exchange->request.target))
         return CURLE_OUT_OF_MEMORY;
     SET(CURLOPT_URL, url.start);
+    /* Said again, because libcurl goes on without the query when it has no memory to copy it. */
+    if (!is_plain_proxy)
+        SET(CURLOPT_REQUEST_TARGET, url.start + target);
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_PROXY, upstream->proxy);
