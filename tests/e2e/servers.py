@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import sqlite3
 import ssl
 import subprocess
@@ -108,7 +109,7 @@ class Lab:
     """One running keydrift-lab."""
 
     def __init__(self, secrets, directory, *options):
-        self.secrets, self.directory = secrets, pathlib.Path(directory)
+        self.secrets, self.directory, self._kept = secrets, pathlib.Path(directory), []
         self.directory.mkdir(exist_ok=True)
         self.process = subprocess.Popen([LAB, "--dir", str(self.directory), *options],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
@@ -167,7 +168,20 @@ class Lab:
             self.process.send_signal(number)
         self.process.wait(10)
         self.process.stdout.close()
+        self._keep_ports()
         return self.process.returncode
+
+    def _keep_ports(self):
+        """So that nobody answers there, and not the lab of another test that was given the same port."""
+        for url in {value for name, value in self.facts.items() if name.endswith("_url")}:
+            keeper = socket.socket()
+            keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                keeper.bind(("127.0.0.1", urllib.parse.urlsplit(url).port))
+            except OSError:
+                keeper.close()  # two names of one listener
+            else:
+                self._kept.append(keeper)
 
 
 # ---- who is told ---------------------------------------------------------------------------------------
