@@ -266,6 +266,63 @@ struct operation *azure_find_request(struct azure_client *client, struct text re
                                      struct text request_id, int64_t since_at, azure_who_done *done,
                                      void *context);
 
+/* ---- posture --------------------------------------------------------------------------------- */
+
+/* A fact, or that it could not be seen, which is never a "no". */
+enum azure_seen { AZURE_NOT_SEEN, AZURE_NO, AZURE_YES };
+
+struct azure_principal {
+    struct text id;   /* the object id in Entra; only zeros: everyone */
+    struct text type; /* "User", "Group", "ServicePrincipal" ... */
+};
+
+/* A role assignment at the resource or above it. */
+struct azure_regenerator {
+    struct azure_principal who;
+    struct text role;           /* its name; empty when the definition was not seen */
+    struct text scope;          /* where it was assigned */
+    enum azure_seen is_granted; /* AZURE_YES: the role's actions less its notActions include it;
+                                   AZURE_NOT_SEEN: the role was not seen, or there is a condition */
+    enum azure_seen is_barred;  /* by a deny assignment, which beats every role */
+};
+
+/* A deny assignment that holds for the resource and for regenerating its keys. */
+struct azure_denial {
+    struct text name, scope;
+    bool is_for_everyone; /* but the excluded */
+    bool has_condition;
+    const struct azure_principal *principals, *excluded;
+    size_t principal_count, excluded_count;
+};
+
+/* Of each list that could not be seen (403, or longer than can be true) the sentence that says why;
+ * empty for one that was seen. */
+struct azure_posture {
+    struct text own_id; /* the object id in our token; empty when it names none */
+    /* By roles, less what deny assignments bar (where those were seen). */
+    enum azure_seen may_read, may_list_keys, may_regenerate;
+    struct text permissions_not_seen;
+    /* Anybody but us. A group counts as others, since who is in it is not seen. */
+    enum azure_seen others_may_regenerate;
+    const struct azure_regenerator *regenerators; /* ourselves among them */
+    size_t regenerator_count;
+    struct text assignments_not_seen;
+    const struct azure_denial *denials;
+    size_t denial_count;
+    struct text denials_not_seen;
+};
+typedef void azure_posture_done(const struct azure_posture *posture, const struct failure *failure,
+                                void *context);
+/* Who may read the resource, list its keys, and regenerate them: GETs of Microsoft.Authorization,
+ * 2022-04-01, permissions, denyAssignments and roleAssignments at the resource, and each role
+ * definition once. Needs Microsoft.Authorization/.../read (Reader has it); role assignments
+ * are not asked for of a kind whose keys no operation regenerates. What anybody was granted or lost
+ * minutes ago may not show yet. Whoever may write the resource as a whole may set its keys with a
+ * PUT; that is another right and not told here. */
+struct operation *azure_read_posture(struct azure_client *client, const struct azure_key_kind *kind,
+                                     struct text resource_id, azure_posture_done *done,
+                                     void *context);
+
 /* ---- what callers see ------------------------------------------------------------------------ */
 
 enum azure_score_result {

@@ -8,7 +8,8 @@
  *   token_try.c   that request: method after method, try after try
  *   arm.c         one authenticated call to Azure Resource Manager
  *   quota.c       how many more calls Azure Resource Manager says it will take
- *   keys.c, endpoint.c, regenerate.c, operation_poll.c, activity.c, score.c   the operations
+ *   keys.c, endpoint.c, regenerate.c, operation_poll.c, activity.c, posture.c, score.c   the
+ *                 operations
  *
  * A task is a chain of steps, one at a time: waiting for a token, an exchange, a pause. Each step
  * ends in a callback from the loop, so the end may be told right there; only what ends without a

@@ -154,18 +154,40 @@ bool wire_cli_token(struct text output, int64_t now_at, struct wire_token *ret, 
 
 /* ---- looking into a token -------------------------------------------------------------------- */
 
-int64_t wire_expiry(struct text token)
+/* A new reference, or NULL. */
+static json_t *claims_of(struct text token)
 {
     cleanup_with(buffer_clear) struct buffer claims = {.limit = TOKEN_LIMIT};
-    cleanup_with(json_clean) json_t *json = NULL;
     struct text head, body;
-    uint64_t at_s;
 
     if (!text_split(&token, '.', &head) || !text_split(&token, '.', &body) ||
         !buffer_append_base64_decoded(&claims, body))
-        return 0;
-    json = json_read_object(buffer_text(&claims), NULL);
-    return json && seconds_at(json, "exp", &at_s) ? (int64_t)at_s * 1000 : 0;
+        return NULL;
+    return json_read_object(buffer_text(&claims), NULL);
+}
+
+int64_t wire_expiry(struct text token)
+{
+    cleanup_with(json_clean) json_t *claims = claims_of(token);
+    uint64_t at_s;
+
+    return claims && seconds_at(claims, "exp", &at_s) ? (int64_t)at_s * 1000 : 0;
+}
+
+bool wire_object_id(struct text token, char ret[64])
+{
+    cleanup_with(json_clean) json_t *claims = claims_of(token);
+    struct text id = json_text_at(claims, "oid");
+
+    ret[0] = '\0';
+    if (!id.size || id.size > 63)
+        return false;
+    memcpy(ret, id.start, id.size);
+    ret[id.size] = '\0';
+    if (strspn(ret, "0123456789abcdefABCDEF-") == id.size)
+        return true;
+    ret[0] = '\0';
+    return false;
 }
 
 /* ---- a claims challenge ---------------------------------------------------------------------- */
