@@ -406,13 +406,55 @@ static void replay_events(const struct example *example)
     json_decref(body);
 }
 
+static void on_posture(const struct azure_posture *posture, const struct failure *failure,
+                       void *context)
+{
+    (void)context;
+    it.fake.is_done = true;
+    it.fake.failure = failure ? *failure : (struct failure){0};
+    if (posture && posture->permissions_not_seen.size)
+        failure_set(&it.fake.failure, FAILURE_PROTOCOL, "%.*s",
+                    TEXT_ARG(posture->permissions_not_seen));
+    if (posture && posture->denials_not_seen.size)
+        failure_set(&it.fake.failure, FAILURE_PROTOCOL, "%.*s",
+                    TEXT_ARG(posture->denials_not_seen));
+}
+
+/* The list of the example is as it says, the others are empty. */
+static void replay_rights(const struct example *example)
+{
+    json_t *body =
+        json_deep_copy(json_object_get(json_object_get(example->responses, "200"), "body"));
+    char *text, where[100];
+
+    if (json_object_get(body, "nextLink"))
+        json_object_set_new(body, "nextLink", json_string("{origin}/next"));
+    text = json_write_string(body, false);
+    snprintf(where, sizeof(where), "GET %s", strrchr(example->path, '/'));
+    FAKE_OPEN(&it.fake, TOKEN, {where, 200, text}, {"GET ", 200, "{\"value\":[]}"});
+    it.fake.is_done = false;
+    assert_non_null(azure_read_posture(it.fake.client,
+                                       azure_key_kind_named(TEXT("azureml-online-endpoint")),
+                                       TEXT(FAKE_ID), on_posture, NULL));
+    fake_wait(&it.fake);
+    fake_close(&it.fake);
+    conclude(example);
+    memory_free(text);
+    json_decref(body);
+}
+
 static void replay_get(const struct example *example)
 {
+    struct text path = text_of(example->path);
+
     if (is_endpoint(example->path))
         replay_endpoint(example);
-    else if (text_ends_with(text_of(example->path), TEXT("/eventtypes/management/values")) &&
-             text_starts_with(text_of(example->path), TEXT("/subscriptions/")))
+    else if (text_ends_with(path, TEXT("/eventtypes/management/values")) &&
+             text_starts_with(path, TEXT("/subscriptions/")))
         replay_events(example);
+    else if (text_ends_with(path, TEXT("/Microsoft.Authorization/permissions")) ||
+             text_ends_with(path, TEXT("/Microsoft.Authorization/denyAssignments")))
+        replay_rights(example);
 }
 
 TEST(every_example_of_a_list_or_a_regeneration_is_understood_or_refused_for_a_reason)
