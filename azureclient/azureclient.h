@@ -283,7 +283,8 @@ struct azure_regenerator {
     struct text scope;          /* where it was assigned */
     enum azure_seen is_granted; /* AZURE_YES: the role's actions less its notActions include it;
                                    AZURE_NOT_SEEN: the role was not seen, or there is a condition */
-    enum azure_seen is_barred;  /* by a deny assignment, which beats every role */
+    enum azure_seen is_barred;  /* by a deny assignment, which beats every role; of a group: all
+                                   in it, but perhaps us */
 };
 
 /* A deny assignment that holds for the resource and for regenerating its keys. */

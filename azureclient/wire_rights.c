@@ -275,9 +275,8 @@ static bool is_everyone(const json_t *principal)
 }
 
 /* Whether `who` is among `principals`. Not seen: who is in a group; which of them we are, when our
- * id is not known. `some` asks whether any of a group is among them, else all must be. */
-static enum azure_seen is_among(const json_t *principals, const struct azure_principal *who,
-                                bool some)
+ * id is not known. */
+static enum azure_seen is_among(const json_t *principals, const struct azure_principal *who)
 {
     enum azure_seen among = AZURE_NO;
     const json_t *principal;
@@ -287,18 +286,35 @@ static enum azure_seen is_among(const json_t *principals, const struct azure_pri
         if (is_everyone(principal) ||
             (who->id.size && text_equal_ignoring_case(json_text_at(principal, "id"), who->id)))
             return AZURE_YES;
-        if (!who->id.size || is_group(json_text_at(principal, "type")) ||
-            (some && is_group(who->type)))
+        if (!who->id.size || is_group(json_text_at(principal, "type")))
             among = AZURE_NOT_SEEN;
     }
     return among;
 }
 
-static enum azure_seen denial_bars(const json_t *denial, const struct azure_principal *who)
+/* Of a group, one who is left out may be in it. That we may be matters to nobody else. */
+static enum azure_seen is_left_out(const json_t *excluded, const struct azure_principal *who,
+                                   struct text own_id)
 {
-    enum azure_seen is_meant = is_among(json_at(denial, "properties.principals"), who, false);
+    enum azure_seen among = is_among(excluded, who);
+    const json_t *principal;
+    size_t i;
+
+    if (among != AZURE_NO || !is_group(who->type))
+        return among;
+    json_array_foreach (excluded, i, principal) {
+        if (!own_id.size || !text_equal_ignoring_case(json_text_at(principal, "id"), own_id))
+            return AZURE_NOT_SEEN;
+    }
+    return AZURE_NO;
+}
+
+static enum azure_seen denial_bars(const json_t *denial, const struct azure_principal *who,
+                                   struct text own_id)
+{
+    enum azure_seen is_meant = is_among(json_at(denial, "properties.principals"), who);
     enum azure_seen is_excluded =
-        is_among(json_at(denial, "properties.excludePrincipals"), who, true);
+        is_left_out(json_at(denial, "properties.excludePrincipals"), who, own_id);
 
     if (is_meant == AZURE_NO || is_excluded == AZURE_YES)
         return AZURE_NO;
@@ -314,14 +330,15 @@ static bool denial_is_of(const json_t *denial, const char *action)
 }
 
 static enum azure_seen is_barred(const struct rights *rights, const char *action,
-                                 const struct azure_principal *who)
+                                 const struct azure_principal *who, struct text own_id)
 {
     enum azure_seen barred = AZURE_NO;
     const json_t *denial;
     size_t i;
 
     json_array_foreach (rights->denials, i, denial) {
-        enum azure_seen bars = denial_is_of(denial, action) ? denial_bars(denial, who) : AZURE_NO;
+        enum azure_seen bars =
+            denial_is_of(denial, action) ? denial_bars(denial, who, own_id) : AZURE_NO;
 
         if (bars == AZURE_YES)
             return AZURE_YES;
@@ -358,7 +375,7 @@ static enum azure_seen own_right(const struct rights *rights, enum right right,
         return AZURE_NOT_SEEN;
     if (!rights->granted[right])
         return AZURE_NO;
-    switch (is_barred(rights, rights->actions[right], &self)) {
+    switch (is_barred(rights, rights->actions[right], &self, self.id)) {
     case AZURE_YES:
         return AZURE_NO;
     case AZURE_NOT_SEEN:
@@ -395,8 +412,9 @@ static bool tell_regenerators(struct rights *rights, struct azure_posture *ret)
                               ? AZURE_YES
                               : AZURE_NOT_SEEN,
         };
-        told->is_barred =
-            ret->denials_not_seen.size ? AZURE_NOT_SEEN : is_barred(rights, action, &told->who);
+        told->is_barred = ret->denials_not_seen.size
+                              ? AZURE_NOT_SEEN
+                              : is_barred(rights, action, &told->who, ret->own_id);
         ret->regenerator_count++;
     }
     ret->regenerators = rights->regenerators;
