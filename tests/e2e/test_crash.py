@@ -127,7 +127,7 @@ class Crash(harness.Case):
 class Repair(Crash):
     def during(self, is_after):
         self.repair()
-        self.lab.fault(target="vault", kind="delay", delay_ms=1500, times=1, method="POST", path="/v1/kv/data/*", after=is_after)
+        self.lab.fault(target="vault", kind="delay", delay_ms=1500, times=1, method="PATCH", path="/v1/kv/data/*", after=is_after)
         process, _ = self.place.start(*self.command)
         self.wait_held("/kv/data/")
         self.assertEqual("writing", self.place.steps(self.plan_id)[-1])
@@ -137,19 +137,19 @@ class Repair(Crash):
     def test_during_writing_before_the_deed(self):
         """a repair killed during writing: the write arrives late, after the second one, and changes nothing"""
         self.during(False)
-        wait_for(lambda: len([one for one in self.lab.requests("vault", "POST", "/kv/data/") if one["status"]]) == 2,
+        wait_for(lambda: len([one for one in self.lab.requests("vault", "PATCH", "/kv/data/") if one["status"]]) == 2,
                  "the late write")
         self.assertEqual(2, self.lab.vault.version())
 
     def test_during_writing_after_the_deed(self):
         """a repair killed during writing, after the write was done: it is not written again"""
         self.during(True)
-        self.assertEqual(1, len(self.lab.requests("vault", "POST", "/kv/data/")))
+        self.assertEqual(1, len(self.lab.requests("vault", "PATCH", "/kv/data/")))
 
     def test_during_verifying(self):
         """a repair killed during verifying"""
         self.repair()
-        self.lab.fault(target="vault", kind="delay", delay_ms=600, times=1, method="POST", path="/v1/kv/data/*", after=True)
+        self.lab.fault(target="vault", kind="delay", delay_ms=600, times=1, method="PATCH", path="/v1/kv/data/*", after=True)
         process, _ = self.place.start(*self.command)
         self.wait_held("/kv/data/")
         self.lab.fault(target="vault", kind="delay", delay_ms=30000, times=1, method="GET")
@@ -255,7 +255,7 @@ class Rotation(Crash):
 
     def during_writing(self, is_after):
         self.rotation()
-        self.lab.fault(target="vault", kind="delay", delay_ms=1500, times=1, method="POST", path="/v1/kv/data/*", after=is_after)
+        self.lab.fault(target="vault", kind="delay", delay_ms=1500, times=1, method="PATCH", path="/v1/kv/data/*", after=is_after)
         process, _ = self.place.start(*self.command)
         self.wait_held("/kv/data/")
         self.kill(process)
@@ -264,19 +264,19 @@ class Rotation(Crash):
     def test_during_writing_before_the_deed(self):
         """a rotation killed during writing: the write arrives late and changes nothing"""
         self.during_writing(False)
-        wait_for(lambda: len([one for one in self.lab.requests("vault", "POST", "/kv/data/") if one["status"]]) == 2,
+        wait_for(lambda: len([one for one in self.lab.requests("vault", "PATCH", "/kv/data/") if one["status"]]) == 2,
                  "the late write")
         self.assertEqual(2, self.lab.vault.version())
 
     def test_during_writing_after_the_deed(self):
         """a rotation killed during writing, after the write was done"""
         self.during_writing(True)
-        self.assertEqual(1, len(self.lab.requests("vault", "POST", "/kv/data/")))
+        self.assertEqual(1, len(self.lab.requests("vault", "PATCH", "/kv/data/")))
 
     def test_during_verifying(self):
         """a rotation killed during verifying"""
         self.rotation()
-        self.lab.fault(target="vault", kind="delay", delay_ms=600, times=1, method="POST", path="/v1/kv/data/*", after=True)
+        self.lab.fault(target="vault", kind="delay", delay_ms=600, times=1, method="PATCH", path="/v1/kv/data/*", after=True)
         process, _ = self.place.start(*self.command)
         self.wait_held("/kv/data/")
         self.lab.fault(target="vault", kind="delay", delay_ms=30000, times=1, method="GET")
@@ -370,7 +370,7 @@ class DaemonCase(Crash):
     def test_the_daemon_between_write_and_read_back(self):
         """the daemon killed between write and read-back goes on after a restart: one write, one firing, one resolved"""
         self.open_incident()
-        self.lab.fault(target="vault", kind="delay", delay_ms=700, times=1, method="POST", path="/v1/kv/data/*", after=True)
+        self.lab.fault(target="vault", kind="delay", delay_ms=700, times=1, method="PATCH", path="/v1/kv/data/*", after=True)
         process, log = self.place.start("apply", self.plan_id)
         self.wait_held("/kv/data/")
         self.lab.fault(target="vault", kind="delay", delay_ms=30000, method="GET")
@@ -387,7 +387,7 @@ class DaemonCase(Crash):
     def test_the_daemon_during_writing(self):
         """the daemon killed during the write goes on after a restart"""
         self.open_incident()
-        self.lab.fault(target="vault", kind="delay", delay_ms=1500, times=1, method="POST", path="/v1/kv/data/*")
+        self.lab.fault(target="vault", kind="delay", delay_ms=1500, times=1, method="PATCH", path="/v1/kv/data/*")
         self.crash("writing")
         self.assert_told_once()
         self.assert_well()
