@@ -133,9 +133,10 @@ static void send_first(struct who *who)
     buffer_clear(&target);
 }
 
-struct operation *azure_find_request(struct azure_client *client, struct text resource_id,
-                                     struct text request_id, int64_t since_at, azure_who_done *done,
-                                     void *context)
+/* `request_id` empty: any. */
+static struct operation *search(struct azure_client *client, struct text resource_id,
+                                struct text request_id, int64_t since_at,
+                                const struct failure *refused, azure_who_done *done, void *context)
 {
     const struct azure_key_kind *kind = azure_key_kind_of(resource_id);
     const struct key_place *place = kind ? azure_key_place_of(kind, resource_id) : NULL;
@@ -154,11 +155,20 @@ struct operation *azure_find_request(struct azure_client *client, struct text re
     if (!who->id || !who->request_id) {
         failure_out_of_memory(&why);
         task_end_later(task, &why);
+    } else if (refused) {
+        task_end_later(task, refused);
     } else if (!place) {
         azure_id_failure(resource_id, NULL, &why);
         task_end_later(task, &why);
+    } else if (!place->regenerate_action) {
+        failure_set(&why, FAILURE_INVALID,
+                    "the Activity Log cannot say who regenerated a key of %.*s: Azure has no "
+                    "operation that regenerates keys of %s",
+                    TEXT_ARG(azure_id_name(resource_id)), kind->name);
+        task_end_later(task, &why);
     } else {
-        who->search = (struct event_search){.resource_id = text_of(who->id),
+        who->search = (struct event_search){.kind = kind,
+                                            .resource_id = text_of(who->id),
                                             .action = text_of(place->regenerate_action),
                                             .request_id = text_of(who->request_id),
                                             .since_at = since_at};
@@ -167,8 +177,19 @@ struct operation *azure_find_request(struct azure_client *client, struct text re
     return &task->operation;
 }
 
+struct operation *azure_find_request(struct azure_client *client, struct text resource_id,
+                                     struct text request_id, int64_t since_at, azure_who_done *done,
+                                     void *context)
+{
+    struct failure why = {0};
+
+    if (!request_id.size)
+        failure_set(&why, FAILURE_INVALID, "there is no request id to look for");
+    return search(client, resource_id, request_id, since_at, why.kind ? &why : NULL, done, context);
+}
+
 struct operation *azure_who_regenerated(struct azure_client *client, struct text resource_id,
                                         int64_t since_at, azure_who_done *done, void *context)
 {
-    return azure_find_request(client, resource_id, (struct text){0}, since_at, done, context);
+    return search(client, resource_id, (struct text){0}, since_at, NULL, done, context);
 }

@@ -247,21 +247,28 @@ struct operation *azure_regenerate_key(struct azure_client *client,
 
 /* ---- who did it ------------------------------------------------------------------------------ */
 
-/* The newest successful (or at least accepted) regeneration of the resource's keys since `since_at`
- * in the Activity Log, which shows events 3 to 20 minutes late. `event` is NULL on success when
- * there is none (yet). */
+/* What is told of a regeneration. Ours are told from others' by the ids of our own requests alone:
+ * an event whose client_request_id is empty, or none that we recorded, is not ours, whoever the
+ * caller is. */
 struct azure_key_event {
-    struct text caller;            /* "ana@example.org", or an application's object id */
-    struct text client_address;    /* empty when not said */
+    struct text caller;         /* "ana@example.org", or an application's object id */
+    struct text name;           /* "Ana Example"; empty when not said, as are all below */
+    struct text application_id; /* the client id of the program that was used */
+    struct text client_address;
     struct text client_request_id; /* compare with the ids of our own regenerations */
-    struct text slot;              /* empty: the log does not say */
+    struct text slot;              /* where the log keeps the request */
     int64_t at;
 };
 typedef void azure_who_done(const struct azure_key_event *event, const struct failure *failure,
                             void *context);
+/* The newest successful (or at least accepted) regeneration of the resource's keys since `since_at`
+ * in the Activity Log. `event` is NULL on success when there is none yet: the log shows events 3 to
+ * 20 minutes late, so ask again, for as long as the answer matters. It keeps 90 days; what began
+ * before is not asked for. INVALID: a resource whose keys no operation regenerates, so that the log
+ * cannot name it. */
 struct operation *azure_who_regenerated(struct azure_client *client, struct text resource_id,
                                         int64_t since_at, azure_who_done *done, void *context);
-/* The same, for the event with this client request id only. */
+/* The same, for the event with this client request id only. INVALID when it is empty. */
 struct operation *azure_find_request(struct azure_client *client, struct text resource_id,
                                      struct text request_id, int64_t since_at, azure_who_done *done,
                                      void *context);

@@ -12,10 +12,11 @@
 
 struct event_group {
     char correlation[80];
-    char caller[256];
-    char address[64];
-    char request_id[128];
-    char slot[16];
+    char caller[EVENT_CALLER], name[EVENT_CALLER];
+    char application_id[EVENT_APPLICATION];
+    char address[EVENT_ADDRESS];
+    char request_id[EVENT_REQUEST];
+    const char *slot; /* of the table */
     int64_t at;
     bool was_accepted, has_failed;
 };
@@ -76,32 +77,92 @@ static struct event_group *group_of(struct event_search *search, const json_t *e
     return grown;
 }
 
+/* Whether each member of `part` is in `whole`, with the same word in any case. */
+static bool has_all(const json_t *whole, json_t *part)
+{
+    json_t *value;
+    const char *name;
+
+    json_object_foreach (part, name, value) {
+        if (!text_equal_ignoring_case(json_text_at(whole, name), text_of(json_string_value(value))))
+            return false;
+    }
+    return json_object_size(part) > 0;
+}
+
 /* Which slot stands in the request's body, where the log keeps it. The body may hold a key too, so
- * only this one word is taken. */
-static void learn_slot(struct event_group *group, const json_t *event)
+ * it is only compared with what the table would send. */
+static void learn_slot(const struct event_search *search, struct event_group *group,
+                       const json_t *event)
 {
     struct text body = json_text_at(event, "properties.requestbody");
     cleanup_with(json_clean) json_t *json = body.size ? json_read_object(body, NULL) : NULL;
-    struct text slot = json_text_at(json, "keyType");
 
-    if (text_equal_ignoring_case(slot, TEXT("primary")))
-        learn(group->slot, sizeof(group->slot), TEXT("primary"));
-    else if (text_equal_ignoring_case(slot, TEXT("secondary")))
-        learn(group->slot, sizeof(group->slot), TEXT("secondary"));
+    for (size_t i = 0; json && search->kind && i < azure_key_kind_slots(search->kind); i++) {
+        const char *sent = search->kind->slots[i].regenerate_body;
+        cleanup_with(json_clean) json_t *part = sent ? json_read_object(text_of(sent), NULL) : NULL;
+
+        if (part && !group->slot && has_all(json, part))
+            group->slot = search->kind->slots[i].name;
+    }
 }
 
-static void merge(struct event_group *group, const json_t *event, int64_t at)
+/* A member of an object of the record, or of the record itself where that is "". Names of claims
+ * are URLs, so no dotted path leads to them. */
+struct member {
+    const char *object, *name;
+};
+
+/* The first of these that can be shown as it is. */
+static struct text first_of(const json_t *record, const struct member *members, size_t limit)
+{
+    for (; members->name; members++) {
+        const json_t *object = *members->object ? json_object_get(record, members->object) : record;
+        const json_t *value = json_object_get(object, members->name);
+        struct text text = {json_string_value(value), json_string_length(value)};
+
+        if (text.size && text.size < limit && text_is_printable(text))
+            return text;
+    }
+    return TEXT("");
+}
+
+void event_actor(const json_t *record, struct azure_key_event *ret)
+{
+    static const struct member callers[] = {
+        {"", "caller"},
+        {"claims", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"},
+        {"claims", "upn"},
+        {"claims", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"},
+        {"claims", "appid"},
+        {NULL, NULL},
+    };
+    static const struct member names[] = {{"claims", "name"}, {NULL, NULL}};
+    static const struct member applications[] = {{"claims", "appid"}, {NULL, NULL}};
+    static const struct member addresses[] = {
+        {"httpRequest", "clientIpAddress"}, {"claims", "ipaddr"}, {NULL, NULL}};
+    static const struct member requests[] = {{"httpRequest", "clientRequestId"}, {NULL, NULL}};
+
+    ret->caller = first_of(record, callers, EVENT_CALLER);
+    ret->name = first_of(record, names, EVENT_CALLER);
+    ret->application_id = first_of(record, applications, EVENT_APPLICATION);
+    ret->client_address = first_of(record, addresses, EVENT_ADDRESS);
+    ret->client_request_id = first_of(record, requests, EVENT_REQUEST);
+}
+
+static void merge(const struct event_search *search, struct event_group *group, const json_t *event,
+                  int64_t at)
 {
     struct text status = value_at(event, "status");
+    struct azure_key_event seen;
 
-    learn(group->caller, sizeof(group->caller), json_text_at(event, "caller"));
-    learn(group->caller, sizeof(group->caller), json_text_at(event, "claims.appid"));
-    learn(group->address, sizeof(group->address),
-          json_text_at(event, "httpRequest.clientIpAddress"));
-    learn(group->address, sizeof(group->address), json_text_at(event, "claims.ipaddr"));
-    learn(group->request_id, sizeof(group->request_id),
-          json_text_at(event, "httpRequest.clientRequestId"));
-    learn_slot(group, event);
+    event_actor(event, &seen);
+    learn(group->caller, sizeof(group->caller), seen.caller);
+    learn(group->name, sizeof(group->name), seen.name);
+    learn(group->application_id, sizeof(group->application_id), seen.application_id);
+    learn(group->address, sizeof(group->address), seen.client_address);
+    learn(group->request_id, sizeof(group->request_id), seen.client_request_id);
+    learn_slot(search, group, event);
     if (at > group->at)
         group->at = at;
     if (text_equal_ignoring_case(status, TEXT("Succeeded")) ||
@@ -136,7 +197,7 @@ bool event_search_page(struct event_search *search, struct text body, char **nex
         group = group_of(search, event);
         if (!group)
             return failure_set(why, FAILURE_INTERNAL, "too many events in the Activity Log");
-        merge(group, event, at);
+        merge(search, group, event, at);
     }
     if (link.size && !(*next = text_copy(link)))
         return failure_out_of_memory(why);
@@ -161,6 +222,8 @@ bool event_search_newest(const struct event_search *search, struct azure_key_eve
         return false;
     *ret = (struct azure_key_event){
         .caller = text_of(newest->caller),
+        .name = text_of(newest->name),
+        .application_id = text_of(newest->application_id),
         .client_address = text_of(newest->address),
         .client_request_id = text_of(newest->request_id),
         .slot = text_of(newest->slot),

@@ -6,15 +6,29 @@
 #ifndef AZURECLIENT_WIRE_EVENTS_H
 #define AZURECLIENT_WIRE_EVENTS_H
 
-#include "azureclient/azureclient.h"
+#include "azureclient/key_kinds.h"
+
+#include <jansson.h>
+
+/* What is longer than it can be stays unknown: half of it would name somebody else. */
+#define EVENT_CALLER      256
+#define EVENT_APPLICATION 64
+#define EVENT_ADDRESS     64
+#define EVENT_REQUEST     128
 
 struct event_search {
     struct text resource_id, action;
-    struct text request_id; /* empty: any */
+    const struct azure_key_kind *kind; /* NULL: no slot is told */
+    struct text request_id;            /* empty: any */
     int64_t since_at;
     struct event_group *groups;
     size_t count;
 };
+
+/* Who did it, from where, with which request id: `caller`, `claims` and `httpRequest` of a record,
+ * the same in the Activity Log and from Event Grid. Of the claims only what a person needs is
+ * taken. Views into `record`; the other members of `ret` stay. */
+void event_actor(const json_t *record, struct azure_key_event *ret);
 
 void event_search_clear(struct event_search *search);
 /* Takes in one page. `next` (to memory_free()) is the address of the next page, or NULL. */

@@ -299,6 +299,9 @@ static void on_who(const struct azure_key_event *event, const struct failure *fa
     note_text(fake, 1, event->client_address);
     note_text(fake, 2, event->client_request_id);
     note_text(fake, 3, event->slot);
+    snprintf(fake->name, sizeof(fake->name), "%.*s", TEXT_ARG(event->name));
+    snprintf(fake->application_id, sizeof(fake->application_id), "%.*s",
+             TEXT_ARG(event->application_id));
     fake->at = event->at;
 }
 

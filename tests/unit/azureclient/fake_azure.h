@@ -58,7 +58,7 @@ struct fake {
     struct failure failure; /* kind 0: success */
     char keys[8][160];
     size_t key_count;
-    char text[4][400];
+    char text[4][400], name[300], application_id[100];
     int64_t at;
     bool has_event;
     struct azure_score score;
