@@ -273,6 +273,39 @@ struct operation *azure_find_request(struct azure_client *client, struct text re
                                      struct text request_id, int64_t since_at, azure_who_done *done,
                                      void *context);
 
+/* ---- Event Grid ------------------------------------------------------------------------------ */
+
+/* What a webhook of an Event Grid subscription is sent about a whole Azure subscription, seconds
+ * after it happened: for whoever runs a server. Nothing here listens, and a delivery proves nothing
+ * of its own: take it as a reason to look. */
+struct azure_grid_event {
+    const struct azure_key_kind *kind;
+    struct text resource_id;
+    bool has_failed; /* refused, failed or cancelled: no key was made */
+    struct azure_key_event event;
+};
+
+/* One POST: either the handshake of a new subscription or events. */
+struct azure_grid_delivery {
+    struct text validation_code;           /* empty: none. Otherwise answer 200 with
+                                              azure_grid_validation_answer() */
+    const struct azure_grid_event *events; /* regenerations of keys that the table knows */
+    size_t count;
+    size_t skipped; /* any other event: also each of our own lists of keys makes one */
+};
+/* Reads a body in the Event Grid schema (an array) or in that of CloudEvents 1.0 (one, or an
+ * array), of at most 1 MiB, Event Grid's own limit. Strict: PROTOCOL for a body with anything else
+ * in it, so answer 400. NULL with `why`. To azure_grid_free(). */
+must_use struct azure_grid_delivery *azure_grid_read(struct text body, struct failure *why);
+struct azure_grid_delivery *azure_grid_free(
+    struct azure_grid_delivery *delivery); /* returns NULL */
+/* The JSON that proves that the webhook is ours, to memory_free(); NULL when out of memory. */
+must_use char *azure_grid_validation_answer(const struct azure_grid_delivery *delivery);
+/* The handshake of CloudEvents: an OPTIONS request whose header WebHook-Request-Origin names who
+ * wants to deliver. True when it is `expected` ("eventgrid.azure.net"): answer 200 with that in
+ * WebHook-Allowed-Origin, and with "*" in WebHook-Allowed-Rate. Otherwise answer without them. */
+must_use bool azure_grid_is_from(struct text request_origin, struct text expected);
+
 /* ---- posture --------------------------------------------------------------------------------- */
 
 /* A fact, or that it could not be seen, which is never a "no". */
