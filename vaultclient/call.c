@@ -67,7 +67,14 @@ void *vault_call_new(struct vault_client *client, size_t size, struct vault_key 
 void vault_call_end(struct call *call, const struct failure *failure)
 {
     struct vault_client *client = call->client;
+    struct failure why;
 
+    if (failure) {
+        why = *failure;
+        vault_wire_scrub_failure(&why, client->token.value);
+        vault_wire_scrub_failure(&why, call->hidden);
+        failure = &why;
+    }
     call->end(call, failure);
     memory_free(call);
     client->calls--;
@@ -173,6 +180,7 @@ void vault_call_send(struct call *call, struct request_plan plan, struct buffer 
     if (body)
         plan.body = buffer_text(body);
     call->wants_wrapping = plan.wrap_ttl_s > 0;
+    call->hidden = plan.hidden ? plan.hidden : call->hidden;
     call->answered = done;
     call->request =
         ok && !call->is_canceled ? vault_request_send(call->client, &plan, on_answer, call) : NULL;

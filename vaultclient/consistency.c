@@ -33,12 +33,18 @@ static bool is_older(struct text index, struct text than)
            text_parse_u64(json_text_at(b, "value"), UINT64_MAX, &other) && value < other;
 }
 
+/* What came in a header may be more than one may send: all decisive requests would fail with it. */
+static bool is_sendable(struct text index)
+{
+    return vault_wire_check_token(index, "index", NULL);
+}
+
 void vault_index_take(struct vault_client *client, const struct http_answer *answer)
 {
     struct text index = http_answer_header(answer, "X-Vault-Index");
     char *copy;
 
-    if (!index.start || answer->status / 100 != 2 || index.size > 1024 ||
+    if (answer->status / 100 != 2 || index.size > 1024 || !is_sendable(index) ||
         text_is(index, client->index ? client->index : ""))
         return;
     if (client->index && is_older(index, text_of(client->index)))

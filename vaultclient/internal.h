@@ -274,6 +274,7 @@ struct call {
     struct text field;
     int kv;
     bool wants_wrapping; /* of the request that is under way */
+    const struct secret *hidden; /* that was sent, beside the token; NULL: none */
     request_done *answered;
     struct failure failure;        /* found before anything was sent */
     void (*go)(struct call *call); /* the mount is known */

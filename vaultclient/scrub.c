@@ -3,6 +3,10 @@
  * a secret is struck out of the whole answer before anybody reads it. */
 #include "vaultclient/wire.h"
 
+#include <string.h>
+
+#define WORD_BYTES 8 /* what is shorter stands in our own words too */
+
 bool vault_wire_scrub(struct text body, const struct secret *secret, struct buffer *out)
 {
     struct text needle = secret ? secret_reveal(secret) : (struct text){NULL, 0};
@@ -21,4 +25,13 @@ bool vault_wire_scrub(struct text body, const struct secret *secret, struct buff
     if (!buffer_ok(out))
         buffer_reset(out);
     return true;
+}
+
+void vault_wire_scrub_failure(struct failure *why, const struct secret *secret)
+{
+    struct text needle = secret ? secret_reveal(secret) : (struct text){NULL, 0};
+    size_t at;
+
+    while (needle.size >= WORD_BYTES && (at = text_find(text_of(why->text), needle)) != SIZE_MAX)
+        memset(why->text + at, '*', needle.size);
 }

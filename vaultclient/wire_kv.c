@@ -217,11 +217,17 @@ bool vault_wire_key(int status, struct text body, int64_t now, struct vault_vers
 {
     struct vault_version version = {.kv = 2};
     json_t *answer cleanup_with(json_clean) = NULL;
+    struct failure absence;
 
-    if (vault_wire_metadata(status, body, now, ret, why))
+    if (vault_wire_metadata(status, body, now, ret, &absence))
         return true;
     /* A 200 that calls it missing is about its versions. */
-    if (status != 200 || why->kind != FAILURE_NOT_FOUND || !(answer = json_read_object(body, why)))
+    if (status != 200 || absence.kind != FAILURE_NOT_FOUND) {
+        *why = absence;
+        return false;
+    }
+    answer = json_read_object(body, why);
+    if (!answer)
         return false;
     if (!need_time(answer, "data.created_time", &version.key_created_at, &version.key_created_ns,
                    why))

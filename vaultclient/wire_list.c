@@ -75,12 +75,14 @@ bool vault_wire_list(int status, struct text body, struct text after, uint32_t l
     const json_t *keys;
 
     if (status != 200) {
-        bool has_words;
+        struct failure absence;
 
-        vault_wire_explain_absence(status, body, why);
-        has_words = vault_wire_says(body, ""); /* "no handler for route", for example */
-        if (why->kind != FAILURE_NOT_FOUND || has_words)
+        vault_wire_explain_absence(status, body, &absence);
+        /* With words, "no handler for route" for example, it is about something else. */
+        if (absence.kind != FAILURE_NOT_FOUND || vault_wire_says(body, "")) {
+            *why = absence;
             return false;
+        }
         *names = (struct vault_names){.count = 0};
         return after.size || failure_set(why, FAILURE_NOT_FOUND, "404 nothing lies there");
     }

@@ -141,7 +141,8 @@ static bool read_public_key(const char *name, const json_t *json, struct text ty
 {
     uint64_t version;
 
-    if (!text_parse_u64(text_of(name), UINT32_MAX, &version) || version == 0)
+    /* Each version has one name: no zero before it. */
+    if (name[0] == '0' || !text_parse_u64(text_of(name), UINT32_MAX, &version))
         return failure_set(why, FAILURE_PROTOCOL, "\"%s\" is no version of a key", name);
     if (!json_is_object(json) || !json_object_get(json, "public_key"))
         return failure_set(why, FAILURE_INVALID,

@@ -67,6 +67,22 @@ TEST(what_a_standby_tells_of_its_own_place_does_not_set_us_back)
     pair_close(pair);
 }
 
+TEST(an_index_that_no_header_may_hold_is_not_kept)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA_AT(INDEX_9), DATA_AT("a\x01\x02"),
+                    DATA_AT("a b"), DATA_AT(INDEX_10));
+    pair_client(pair, false, (struct vault_settings){0});
+    for (int i = 0; i < 4; i++) {
+        outcome = read_decisively(pair);
+        expect_kind(&outcome, FAILURE_NONE, "");
+    }
+    expect_header(pair, 3, "\r\nX-Vault-Index: " INDEX_9 "\r\n");
+    pair_close(pair);
+}
+
 TEST(what_a_write_rests_on_is_read_decisively)
 {
     struct pair *pair = pair_open();
@@ -142,6 +158,7 @@ int main(void)
 {
     return RUN(CASE(the_last_index_goes_with_a_decisive_read_and_never_alone),
                CASE(what_a_standby_tells_of_its_own_place_does_not_set_us_back),
+               CASE(an_index_that_no_header_may_hold_is_not_kept),
                CASE(what_a_write_rests_on_is_read_decisively),
                CASE(without_an_index_the_node_that_leads_is_asked),
                CASE(a_leader_that_cannot_be_asked_does_not_keep_the_read_from_being_answered),

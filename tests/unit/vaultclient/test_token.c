@@ -239,6 +239,20 @@ TEST(no_answer_that_quotes_our_token_shows_it)
     }
 }
 
+TEST(a_quotation_of_our_token_in_another_spelling_is_struck_out_too)
+{
+    struct scene *scene = scene_with_role();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one/of/ours", "1200"));
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH,
+                    SAYS("400", "{\"errors\":[\"header \\u0073.one\\/of\\/ours\"]}"));
+    outcome = scene_look(scene);
+    expect_kind(&outcome, FAILURE_INVALID, "400 header *************");
+    assert_null(strstr(outcome.failure.text, "of/ours"));
+    scene_close(scene);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 TEST(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed)
@@ -271,5 +285,6 @@ int main(void)
                CASE(a_token_refused_right_after_its_login_is_told_with_the_answer),
                CASE(an_answer_that_quotes_the_token_is_not_repeated),
                CASE(no_answer_that_quotes_our_token_shows_it),
+               CASE(a_quotation_of_our_token_in_another_spelling_is_struck_out_too),
                CASE(only_a_token_of_our_own_is_revoked_and_that_takes_no_longer_than_allowed));
 }

@@ -300,6 +300,8 @@ TEST(a_key_without_a_public_half_says_so)
          "no ed25519 key"},
         {KEY_ANSWER("ed25519", "{\"x\":{\"public_key\":\"" ED25519 "\"}}"), FAILURE_PROTOCOL,
          "no version"},
+        {KEY_ANSWER("rsa-2048", "{\"1\":{\"public_key\":\"a\"},\"01\":{\"public_key\":\"b\"}}"),
+         FAILURE_PROTOCOL, "\"01\" is no version"},
         {KEY_ANSWER("ed25519", "{}"), FAILURE_PROTOCOL, "no version"},
         {SAYS("200", "{\"data\":{\"type\":\"ed25519\"}}"), FAILURE_PROTOCOL, "latest_version"},
         {ABSENT, FAILURE_NOT_FOUND, "no such transit key"},

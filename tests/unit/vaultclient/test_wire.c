@@ -444,6 +444,21 @@ TEST(a_secret_is_struck_out_wherever_it_stands)
     secret_free(secret);
 }
 
+TEST(a_failure_is_cleared_of_a_secret_but_not_of_words)
+{
+    struct secret *secret = secret_new(TEXT("s.secret/7")), *word = secret_new(TEXT("root"));
+    struct failure why;
+
+    failure_set(&why, FAILURE_DENIED, "403 s.secret/7s.secret/7, root s.secret");
+    vault_wire_scrub_failure(&why, secret);
+    vault_wire_scrub_failure(&why, word);
+    vault_wire_scrub_failure(&why, NULL);
+    assert_string_equal(why.text, "403 ********************, root s.secret");
+    assert_int_equal(why.kind, FAILURE_DENIED);
+    secret_free(secret);
+    secret_free(word);
+}
+
 TEST(a_wrapping_token_belongs_to_our_namespace)
 {
     assert_true(vault_wire_wrapping_token_fits(TEXT("s.abc"), false));
@@ -469,5 +484,6 @@ int main(void)
         CASE(a_login_tells_how_often_and_in_which_way_its_token_may_be_used),
         CASE(a_refused_login_is_told_from_a_server_that_could_not_decide),
         CASE(a_secret_is_struck_out_wherever_it_stands),
+        CASE(a_failure_is_cleared_of_a_secret_but_not_of_words),
         CASE(a_wrapping_token_belongs_to_our_namespace));
 }
