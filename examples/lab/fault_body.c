@@ -71,6 +71,8 @@ static json_t *vault_body(const struct fault *fault)
 
     if (fault->status == 403)
         text = "permission denied";
+    else if (fault->status == 429) /* of a quota; with an empty list it would be another story */
+        text = "request path \"kv/data\": rate limit quota exceeded";
     else if (fault->status == 503)
         text = "Vault is sealed";
     else if (fault->status >= 500)

@@ -134,7 +134,7 @@ class Everything(harness.Case):
         plan_id = self.place.plan()["plan_id"]
         token = self.place.token(plan_id, "ana")
         refusal = answer(json.dumps({"errors": ["will not store " + key]}).encode(), "HTTP/1.1 400 Bad Request")
-        server.bad = lambda method, path, sent: refusal if method in ("POST", "PUT") and "/data/" in path else None
+        server.bad = lambda method, path, sent: refusal if method in ("POST", "PUT", "PATCH") and "/data/" in path else None
         daemon = harness.Daemon(self.place, "-v")
         self.assertNotEqual(0, self.place.keydrift("apply", plan_id, "--approval-file", token, "-v").code)
         self.read_all(daemon, [plan_id])
