@@ -199,7 +199,7 @@ struct upstream {
     unsigned max_in_flight, max_connections;
     bool allow_plain, accept_any_certificate, is_pinned;
     uint8_t pinned[20]; /* SHA-1 of the server's certificate */
-    bool speaks_http2; /* as of the last answer */
+    bool speaks_http2;  /* as of the last answer */
     bool is_closing;
     struct lanes lanes;
     LIST_HEAD(, exchange) exchanges;

@@ -36,17 +36,17 @@ struct upstream_settings {
     const char *ca_folder;   /* the PEM files in it, beside ca_file; read once */
     struct text ca_pem;      /* certificates themselves, beside both */
     const char *client_cert_file, *client_key_file; /* PEM; both or neither */
-    struct text client_cert_pem;         /* the same, given as text instead */
+    struct text client_cert_pem;                    /* the same, given as text instead */
     const struct secret *client_key_pem;
     const char *server_name; /* for SNI and verification instead of the host */
     const char *proxy;       /* URL; NULL: HTTPS_PROXY, HTTP_PROXY, NO_PROXY decide; "": none */
     const char *user_agent;  /* default "keydrift/VERSION" */
     const char
         *name; /* begins every failure text, e.g. "vault https://...:8200"; default: origin */
-    unsigned max_in_flight;      /* default 16 */
-    unsigned max_connections;    /* default 4 */
-    bool allow_plain;            /* http:// beyond loopback (IMDS needs it) */
-    bool accept_any_certificate; /* VAULT_SKIP_VERIFY: only for the user who asked for it */
+    unsigned max_in_flight;         /* default 16 */
+    unsigned max_connections;       /* default 4 */
+    bool allow_plain;               /* http:// beyond loopback (IMDS needs it) */
+    bool accept_any_certificate;    /* VAULT_SKIP_VERIFY: only for the user who asked for it */
     const char *pinned_certificate; /* its SHA-1 thumbprint in hex: the server must have this very
                                        certificate, whoever signed it, for whatever name */
 };
@@ -92,9 +92,9 @@ struct http_request {
     uint32_t try_timeout_ms; /* for one try; default: what is left of the deadline */
     size_t max_answer;       /* bytes of body; default 1 MiB */
     enum http_retry retry;
-    unsigned max_tries; /* default 4; a lost kept-alive connection costs none */
+    unsigned max_tries;  /* default 4; a lost kept-alive connection costs none */
     bool answers_end_it; /* no try follows an answer, whatever its status: that is for the caller */
-    unsigned lane;      /* queues are fair between lanes, first come first served within one */
+    unsigned lane;       /* queues are fair between lanes, first come first served within one */
     unsigned
         max_redirects; /* default 0: a 3xx is an answer like any other. Otherwise 307 and 308 are
                           followed with method and body, and for GET 301, 302, 303 too, to the

@@ -46,8 +46,8 @@ bool vault_wire_is_held_back(struct text body, struct failure *why);
 /* Fills `out` with the body, in which asterisks stand for `secret` (NULL: none); empty when out of
  * memory. False, and `out` untouched: it is not in there. */
 must_use bool vault_wire_scrub(struct text body, const struct secret *secret, struct buffer *out);
-/* The same for a failure, whose text may have been quoted in another spelling. Not for secrets under
- * 8 bytes: those are words. */
+/* The same for a failure, whose text may have been quoted in another spelling. Not for secrets
+ * under 8 bytes: those are words. */
 void vault_wire_scrub_failure(struct failure *why, const struct secret *secret);
 /* HTML where JSON belongs, whatever the status. */
 bool vault_wire_is_web_page(struct text body);

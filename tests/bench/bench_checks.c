@@ -129,8 +129,8 @@ static void ours_open(struct ours *ours)
         ours->sources[i] = azure_source_new(ours->azure, ours->fingerprinter, ours->clock,
                                             azure_key_kind_named(TEXT("azureml-online-endpoint")),
                                             bench_resource_id(), i);
-        ours->copies[i] = vault_copy_new(ours->vault, ours->fingerprinter, NULL, "kv", "nachet/backend",
-                                         "NACHET_MODEL_ENDPOINT_ACCESS_KEY", i);
+        ours->copies[i] = vault_copy_new(ours->vault, ours->fingerprinter, NULL, "kv",
+                                         "nachet/backend", "NACHET_MODEL_ENDPOINT_ACCESS_KEY", i);
     }
     secret_free(token);
     secret_free(client_secret);
