@@ -10,8 +10,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { CUTS = 64 };
-
 /* In memory of exactly its size, so that AddressSanitizer sees a read past its end. */
 static void give(const uint8_t *data, size_t size)
 {
@@ -24,13 +22,13 @@ static void give(const uint8_t *data, size_t size)
     free(copy);
 }
 
-static void give_file(FILE *file)
+static void give_file(FILE *file, size_t cuts)
 {
     static uint8_t data[(size_t)1 << 20];
     size_t size = fread(data, 1, sizeof data, file);
 
-    for (size_t cut = 0; cut < CUTS; cut++)
-        give(data, size * cut / CUTS);
+    for (size_t cut = 0; cut < cuts; cut++)
+        give(data, size * cut / cuts);
     give(data, size);
 }
 
@@ -42,10 +40,11 @@ static int is_input(const struct dirent *entry)
 int main(int argc, char **argv)
 {
     struct dirent **entries = NULL;
-    int count = argc == 2 ? scandir(argv[1], &entries, is_input, alphasort) : -1;
+    int count = argc > 1 ? scandir(argv[1], &entries, is_input, alphasort) : -1;
+    size_t cuts = argc > 2 ? strtoul(argv[2], NULL, 10) : 64;
 
     if (count < 1) {
-        printf("Bail out! usage: replay DIRECTORY, with at least one input\n");
+        printf("Bail out! usage: replay DIRECTORY [CUTS], with at least one input\n");
         return 2;
     }
     printf("1..%d\n", count);
@@ -58,7 +57,7 @@ int main(int argc, char **argv)
         fflush(stdout); /* a crash shows which one it was */
         file = fopen(path, "rb");
         if (file)
-            give_file(file);
+            give_file(file, cuts);
         printf("%s %d - %s\n", file ? "ok" : "not ok", i + 1, entries[i]->d_name);
         if (file)
             fclose(file);
