@@ -367,21 +367,29 @@ struct operation *azure_read_posture(struct azure_client *client, const struct a
 /* ---- what callers see ------------------------------------------------------------------------ */
 
 enum azure_score_result {
-    AZURE_SCORE_OK,                       /* 2xx */
+    AZURE_SCORE_OK,                       /* 2xx, and no proxy's web page */
     AZURE_SCORE_KEY_REFUSED,              /* 401 with key_auth_access_denied, 403 with
                                              key_auth_bad_header_forbidden */
-    AZURE_SCORE_KEY_ACCEPTED_CALL_FAILED, /* 400 404 408 413 415 422 424 429: got past the key check
-                                           */
+    AZURE_SCORE_KEY_ACCEPTED_CALL_FAILED, /* 424; and 400 404 408 413 415 422 429 with a header of
+                                             Azure ML's in the answer (ms-azureml-model-...,
+                                             azureml-model-deployment): a proxy in front of the
+                                             endpoint gives some of these without looking at a
+                                             key */
     AZURE_SCORE_UNDECIDED,                /* any other answer: says nothing of the key */
 };
 struct azure_score {
     enum azure_score_result result;
     int http_status;
-    struct text reason; /* one sentence, from the status and ms-azureml-model-error-* headers */
+    struct text reason;       /* one sentence, from all that is below */
+    struct text model_status; /* ms-azureml-model-error-statuscode; empty when not said, as below */
+    struct text model_reason; /* ms-azureml-model-error-reason */
+    struct text request_id;   /* x-ms-request-id, for Azure's support */
 };
-/* One POST with this key; `body` may be empty ("{}" is sent). `failure` only when there was no
- * answer. Retries nothing but a kept-alive connection that turned out to be dead. The scoring URI
- * must be https, or http on loopback. */
+/* One POST with this key; `body` may be empty ("{}" is sent) and of any size and content type
+ * (default application/json). `failure` only when there was no answer: NETWORK, whose text tells an
+ * unknown host, a refused connection, TLS and a broken connection apart, or TIMEOUT. `deadline_ms`
+ * 0: the settings'. Retries nothing but a kept-alive connection that turned out to be dead. The
+ * scoring URI must be https, or http on loopback. */
 typedef void azure_score_done(const struct azure_score *score, const struct failure *failure,
                               void *context);
 struct operation *azure_score(struct azure_client *client, struct text scoring_uri,

@@ -2,7 +2,8 @@
 /* One call to a scoring endpoint with a given key, and what its answer says about that key.
  *
  * The gateway looks at the key before anything else, so an error of a later stage means that the
- * key is good. Only its own words for a wrong key prove one. */
+ * key is good; but an ingress in front of it looks at no key, and its 404 and 413 look the same, so
+ * it must be Azure ML's. Only the gateway's own words for a wrong key prove one. */
 #include "azureclient/client.h"
 #include "azureclient/wire.h"
 #include "base/memory.h"
@@ -18,7 +19,7 @@ struct score {
     struct secret *key;
     char *origin;
     struct azure_score result;
-    char reason[300];
+    char reason[600], model_status[16], model_reason[200], request_id[80];
     azure_score_done *done;
     void *context;
 };
@@ -41,30 +42,68 @@ static void score_release(struct azure_task *task)
 
 /* ---- what an answer means -------------------------------------------------------------------- */
 
-struct meaning {
+/* What an answer of this status proves of the key. */
+enum proof {
+    PROVES_NOTHING,
+    PROVES_IF_AZURES, /* that it is good, unless something in front of the endpoint answered */
+    PROVES_GOOD,
+};
+
+/* As Microsoft's troubleshooting page and the gateway's own words have it. */
+static const struct meaning {
     int status;
+    enum proof proof;
     const char *text;
+} meanings[] = {
+    {400, PROVES_IF_AZURES, "the model refused the input"},
+    {401, PROVES_NOTHING, "a credential was refused, but not in the endpoint's words for a key"},
+    {403, PROVES_NOTHING,
+     "access was refused, as by a network rule; it says nothing about the key"},
+    {404, PROVES_IF_AZURES, "no deployment gets traffic, or the path is wrong"},
+    {408, PROVES_IF_AZURES, "the model took too long"},
+    {409, PROVES_NOTHING, "an operation on the endpoint is under way"},
+    {413, PROVES_IF_AZURES, "the input is too large"},
+    {415, PROVES_IF_AZURES, "the content type is not the model's"},
+    {422, PROVES_IF_AZURES, "the model could not process the input"},
+    {424, PROVES_GOOD, "the model failed"},
+    {429, PROVES_IF_AZURES, "too many requests wait at the endpoint"},
+    {500, PROVES_NOTHING, "the endpoint failed"},
+    {502, PROVES_NOTHING,
+     "the endpoint could not be reached behind its gateway, or its model failed"},
+    {503, PROVES_NOTHING, "the endpoint is not ready, or has too much to do"},
+    {504, PROVES_NOTHING, "the endpoint did not answer its gateway in time"},
 };
 
-/* Past the key check, as Microsoft's troubleshooting page and the gateway's own words have it. */
-static const struct meaning accepted[] = {
-    {400, "the model refused the input"},
-    {404, "no deployment gets traffic, or the path is wrong"},
-    {408, "the model took too long"},
-    {413, "the input is too large"},
-    {415, "the content type is not the model's"},
-    {422, "the model could not process the input"},
-    {424, "the model failed"},
-    {429, "too many requests wait at the endpoint"},
+/* What Azure ML's gateway and its inference server put into their answers, and nobody else. */
+static const char *const signs[] = {
+    "ms-azureml-model-error-statuscode",
+    "ms-azureml-model-error-reason",
+    "ms-azureml-model-time",
+    "azureml-model-deployment",
 };
 
-static enum azure_score_result judge(const struct http_answer *answer, const char **text)
+static bool is_azures(const struct http_answer *answer)
+{
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+        if (http_answer_header(answer, signs[i]).start)
+            return true;
+    return false;
+}
+
+static enum azure_score_result judge(const struct http_answer *answer, const char **text,
+                                     const char **doubt)
 {
     bool names_wrong_key = text_find(answer->body, TEXT("key_auth_access_denied")) != SIZE_MAX;
     bool names_bad_header =
         text_find(answer->body, TEXT("key_auth_bad_header_forbidden")) != SIZE_MAX;
 
     *text = "says nothing about the key";
+    *doubt = "";
+    if (answer->status >= 200 && answer->status < 300 && wire_looks_like_html(answer->body) &&
+        !is_azures(answer)) {
+        *text = "a web page came instead of a model's answer; it says nothing about the key";
+        return AZURE_SCORE_UNDECIDED;
+    }
     if (answer->status >= 200 && answer->status < 300) {
         *text = "the call was answered";
         return AZURE_SCORE_OK;
@@ -77,45 +116,61 @@ static enum azure_score_result judge(const struct http_answer *answer, const cha
         *text = "the endpoint takes this for no key at all (key_auth_bad_header_forbidden)";
         return AZURE_SCORE_KEY_REFUSED;
     }
-    for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) {
-        if (accepted[i].status != answer->status)
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+        if (meanings[i].status != answer->status)
             continue;
-        *text = accepted[i].text;
-        return AZURE_SCORE_KEY_ACCEPTED_CALL_FAILED;
+        *text = meanings[i].text;
+        if (meanings[i].proof == PROVES_NOTHING)
+            return AZURE_SCORE_UNDECIDED;
+        if (meanings[i].proof == PROVES_GOOD || is_azures(answer))
+            return AZURE_SCORE_KEY_ACCEPTED_CALL_FAILED;
+        *doubt = "; nothing shows that Azure ML said so and not a proxy before it, so it says "
+                 "nothing about the key";
     }
     return AZURE_SCORE_UNDECIDED;
 }
 
-static void explain(struct score *score, const struct http_answer *answer, const char *text)
+/* A header as it may be shown, without the key. */
+static struct text shown(const struct score *score, const struct http_answer *answer,
+                         const char *name, char *out, size_t size)
 {
-    struct text model_status = http_answer_header(answer, "ms-azureml-model-error-statuscode");
-    struct text model_reason = http_answer_header(answer, "ms-azureml-model-error-reason");
-    struct buffer out;
+    struct buffer quoted;
 
-    buffer_init(&out, 4 * SECRET_LIMIT);
-    buffer_printf(&out, "HTTP %d: %s", answer->status, text);
-    if (model_status.size || model_reason.size) {
-        buffer_append_string(&out, " (model:");
-        buffer_append_string(&out, model_status.size ? " status " : "");
-        wire_quote(&out, model_status, score->key);
-        buffer_append_string(&out, model_reason.size ? " " : "");
-        wire_quote(&out, model_reason, score->key);
-        buffer_append_string(&out, ")");
-    }
-    snprintf(score->reason, sizeof(score->reason), "%.*s", TEXT_ARG(buffer_text(&out)));
-    buffer_clear(&out);
+    buffer_init(&quoted, 4 * SECRET_LIMIT);
+    wire_quote(&quoted, http_answer_header(answer, name), score->key);
+    snprintf(out, size, "%.*s", TEXT_ARG(buffer_text(&quoted)));
+    buffer_clear(&quoted);
+    return text_of(out);
+}
+
+static void explain(struct score *score, const struct http_answer *answer, const char *text,
+                    const char *doubt)
+{
+    struct azure_score *result = &score->result;
+
+    result->model_status = shown(score, answer, "ms-azureml-model-error-statuscode",
+                                 score->model_status, sizeof(score->model_status));
+    result->model_reason = shown(score, answer, "ms-azureml-model-error-reason",
+                                 score->model_reason, sizeof(score->model_reason));
+    result->request_id =
+        shown(score, answer, "x-ms-request-id", score->request_id, sizeof(score->request_id));
+    snprintf(score->reason, sizeof(score->reason), "HTTP %d: %s%s%s%s%s%s%s%s", answer->status,
+             text, doubt, score->model_status[0] || score->model_reason[0] ? " (model:" : "",
+             score->model_status[0] ? " status " : "", score->model_status,
+             score->model_reason[0] ? " " : "", score->model_reason,
+             score->model_status[0] || score->model_reason[0] ? ")" : "");
 }
 
 static void on_score(struct azure_task *task, const struct http_answer *answer,
                      const struct failure *failure)
 {
     struct score *score = (struct score *)task;
-    const char *text;
+    const char *text, *doubt;
 
     if (!failure) {
         score->result.http_status = answer->status;
-        score->result.result = judge(answer, &text);
-        explain(score, answer, text);
+        score->result.result = judge(answer, &text, &doubt);
+        explain(score, answer, text, doubt);
         task_end(task, NULL);
         return;
     }

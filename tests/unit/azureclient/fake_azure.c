@@ -29,6 +29,7 @@ static void keep(struct fake *fake, const struct server_request *request)
     kept->authorization = copy_header(request, "Authorization");
     kept->request_id = copy_header(request, "x-ms-client-request-id");
     kept->length = copy_header(request, "Content-Length");
+    kept->content_type = copy_header(request, "Content-Type");
     kept->metadata = copy_header(request, "Metadata");
     kept->secret_header = copy_header(
         request, server_header(request, "secret").start ? "secret" : "X-IDENTITY-HEADER");
@@ -135,7 +136,8 @@ void fake_open(struct fake *fake, const struct fake_step *steps, size_t count,
     fake->guard.data = fake;
     fake->server = server_open(
         &fake->loop,
-        &(struct server_settings){.listen = "127.0.0.1:0", .on_call = on_call, .context = fake},
+        &(struct server_settings){
+            .listen = "127.0.0.1:0", .max_body = 4 << 20, .on_call = on_call, .context = fake},
         &why);
     assert_non_null(fake->server);
     snprintf(fake->origin, sizeof(fake->origin), "http://127.0.0.1:%u", server_port(fake->server));
@@ -196,6 +198,7 @@ void fake_close(struct fake *fake)
         memory_free(kept->authorization);
         memory_free(kept->request_id);
         memory_free(kept->length);
+        memory_free(kept->content_type);
         memory_free(kept->metadata);
         memory_free(kept->secret_header);
     }
@@ -315,6 +318,9 @@ static void on_score(const struct azure_score *score, const struct failure *fail
         return;
     fake->score = *score;
     note_text(fake, 0, score->reason);
+    note_text(fake, 1, score->model_status);
+    note_text(fake, 2, score->model_reason);
+    note_text(fake, 3, score->request_id);
 }
 
 static void wait_for(struct fake *fake, struct operation *operation)

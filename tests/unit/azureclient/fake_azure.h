@@ -29,7 +29,8 @@ struct fake_step {
 };
 
 struct fake_request {
-    char *method, *path, *query, *body, *authorization, *request_id, *length, *metadata;
+    char *method, *path, *query, *body, *authorization, *request_id, *length, *metadata,
+        *content_type;
     char *secret_header; /* X-IDENTITY-HEADER or "secret": what some managed identities want */
 };
 
