@@ -30,7 +30,7 @@ tidy() {
 }
 cppcheck_all() {
     product | xargs -0 cppcheck --quiet --error-exitcode=1 -j "$(nproc)" --std=c11 --library=posix \
-        --enable=warning,performance,portability --suppressions-list=tests/cppcheck.txt -I . \
+        --enable=warning,performance,portability --suppressions-list=tests/cppcheck.txt -I . -I "$build" \
         --include=/usr/include/jansson.h --include="/usr/include/$(gcc -print-multiarch)/sys/queue.h"
 }
 shell() { git grep -lzE '^#!.*\b(ba)?sh$' | xargs -0 shellcheck; }

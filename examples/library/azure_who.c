@@ -25,6 +25,7 @@ static void on_event(const struct azure_key_event *event, const struct failure *
                      void *context)
 {
     time_t at = event ? (time_t)(event->at / 1000) : 0;
+    struct tm utc;
     char when[32];
 
     (void)context;
@@ -34,7 +35,7 @@ static void on_event(const struct azure_key_event *event, const struct failure *
         printf("nobody, or the log does not show it yet: it is up to 20 minutes late\n");
         status = 0;
     } else {
-        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime(&at));
+        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &utc));
         printf("%.*s at %s\n", TEXT_ARG(event->caller), when);
         status = 0;
     }
