@@ -2,6 +2,7 @@
 #include "tests/support/vault_calls.h"
 
 #include "tests/support/test.h"
+#include "tests/support/turn.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,29 +97,10 @@ struct vault_key vault_key_of(const char *path)
     return (struct vault_key){{path, (size_t)(colon - path)}, text_of(colon + 1)};
 }
 
-static void on_tick(uv_timer_t *timer)
-{
-    (void)timer;
-}
-
-/* One turn of the loop, of at most 5 ms: libuv 1.44 first runs timers and then waits for whatever
- * comes next, although what we wait for may have happened in those timers. */
-static void turn(uv_loop_t *loop)
-{
-    uv_timer_t tick;
-
-    uv_timer_init(loop, &tick);
-    uv_update_time(loop);
-    uv_timer_start(&tick, on_tick, 5, 0);
-    uv_run(loop, UV_RUN_ONCE);
-    uv_close((uv_handle_t *)&tick, NULL);
-    uv_run(loop, UV_RUN_NOWAIT);
-}
-
 void vault_wait(uv_loop_t *loop, const struct vault_outcome *outcome)
 {
     while (!outcome->times)
-        turn(loop);
+        loop_turn(loop);
 }
 
 void vault_idle(uv_loop_t *loop, uint32_t ms)
@@ -126,7 +108,7 @@ void vault_idle(uv_loop_t *loop, uint32_t ms)
     uint64_t end = uv_hrtime() + (uint64_t)ms * 1000000;
 
     do
-        turn(loop);
+        loop_turn(loop);
     while (uv_hrtime() < end);
 }
 
@@ -142,7 +124,7 @@ void vault_shut(uv_loop_t *loop, struct vault_client *client, uint32_t grace_ms)
     vault_client_close(client, grace_ms, on_closed, &is_closed);
     assert_false(is_closed);
     while (!is_closed)
-        turn(loop);
+        loop_turn(loop);
 }
 
 struct vault_outcome vault_metadata_of(uv_loop_t *loop, struct vault_client *client,

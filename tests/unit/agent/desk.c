@@ -2,6 +2,7 @@
 #include "tests/unit/agent/desk.h"
 
 #include "tests/support/test.h"
+#include "tests/support/turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,7 +151,7 @@ void desk_wait(struct desk *desk, const bool *flag)
     desk->is_late = false;
     uv_timer_start(&desk->guard, on_guard, 10000, 0);
     while (!*flag && !desk->is_late)
-        uv_run(&desk->loop, UV_RUN_ONCE);
+        loop_turn(&desk->loop);
     uv_timer_stop(&desk->guard);
     assert_false(desk->is_late);
 }
@@ -160,7 +161,7 @@ void desk_run(struct desk *desk, uint64_t ms)
     desk->is_late = false;
     uv_timer_start(&desk->guard, on_guard, ms, 0);
     while (!desk->is_late)
-        uv_run(&desk->loop, UV_RUN_ONCE);
+        loop_turn(&desk->loop);
 }
 
 /* ---- what was asked -------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "tests/support/test.h"
+#include "tests/support/turn.h"
 #include "tests/unit/azureclient/request_record.h"
 
 #include <stdio.h>
@@ -211,7 +212,7 @@ void fake_wait(struct fake *fake)
     fake->is_late = false;
     uv_timer_start(&fake->guard, on_guard, 10000, 0);
     while (!fake->is_done && !fake->is_late)
-        uv_run(&fake->loop, UV_RUN_ONCE);
+        loop_turn(&fake->loop);
     uv_timer_stop(&fake->guard);
     assert_false(fake->is_late);
 }
@@ -221,7 +222,7 @@ void fake_run(struct fake *fake, uint64_t ms)
     fake->is_late = false;
     uv_timer_start(&fake->guard, on_guard, ms, 0);
     while (!fake->is_late)
-        uv_run(&fake->loop, UV_RUN_ONCE);
+        loop_turn(&fake->loop);
 }
 
 unsigned fake_count(const struct fake *fake, const char *where)

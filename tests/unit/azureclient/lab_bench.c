@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "tests/support/test.h"
+#include "tests/support/turn.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -99,7 +100,7 @@ void lab_wait(struct lab_bench *bench)
     bench->is_late = false;
     uv_timer_start(&bench->guard, on_guard, 20000, 0);
     while (!bench->is_done && !bench->is_late)
-        uv_run(&bench->loop, UV_RUN_ONCE);
+        loop_turn(&bench->loop);
     uv_timer_stop(&bench->guard);
     assert_false(bench->is_late);
     bench->is_done = false;

@@ -4,6 +4,7 @@
 #include "net/http.h"
 #include "net/json.h"
 #include "tests/support/test.h"
+#include "tests/support/turn.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -103,7 +104,7 @@ static void wait_done(void)
     it.is_late = false;
     uv_timer_start(&it.guard, on_guard, 20000, 0);
     while (!it.is_done && !it.is_late)
-        uv_run(&it.loop, UV_RUN_ONCE);
+        loop_turn(&it.loop);
     uv_timer_stop(&it.guard);
     assert_false(it.is_late);
     it.is_done = false;

@@ -8,6 +8,7 @@
 #include "net/http.h"
 #include "tests/support/loopback.h"
 #include "tests/support/test.h"
+#include "tests/support/turn.h"
 #include "tests/unit/azureclient/certificates.h"
 
 #include <openssl/pem.h>
@@ -264,7 +265,7 @@ static void wait_until_done(void)
     uv_timer_init(&it.loop, &guard);
     uv_timer_start(&guard, on_late, 20000, 0);
     while (!it.is_done && !it.is_late)
-        uv_run(&it.loop, UV_RUN_ONCE);
+        loop_turn(&it.loop);
     uv_close((uv_handle_t *)&guard, NULL);
     uv_run(&it.loop, UV_RUN_NOWAIT);
     assert_false(it.is_late);

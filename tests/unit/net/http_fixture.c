@@ -2,6 +2,8 @@
 /* What the tests of the HTTP client share. */
 #include "http_fixture.h"
 
+#include "tests/support/turn.h"
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +118,7 @@ void fixture_wait(struct fixture *fixture, const struct seen *seen)
     alarm.data = &is_late;
     uv_timer_start(&alarm, on_alarm, 20000, 0);
     while (!seen->calls && !is_late)
-        uv_run(&fixture->loop, UV_RUN_ONCE);
+        loop_turn(&fixture->loop);
     uv_close((uv_handle_t *)&alarm, NULL);
     uv_run(&fixture->loop, UV_RUN_NOWAIT);
     assert_false(is_late);
@@ -136,12 +138,11 @@ void fixture_idle(struct fixture *fixture, uint64_t ms)
     bool is_over = false;
     uv_timer_t alarm;
 
-    uv_update_time(&fixture->loop);
     uv_timer_init(&fixture->loop, &alarm);
     alarm.data = &is_over;
     uv_timer_start(&alarm, on_alarm, ms, 0);
     while (!is_over)
-        uv_run(&fixture->loop, UV_RUN_ONCE);
+        loop_turn(&fixture->loop);
     uv_close((uv_handle_t *)&alarm, NULL);
     uv_run(&fixture->loop, UV_RUN_NOWAIT);
 }
