@@ -55,16 +55,20 @@ static void on_looked_up_again(const struct http_answer *answer, const struct fa
     struct unwrap_call *unwrap = context;
     struct wire_wrapping found = {.token = NULL};
     struct failure why;
+    bool is_found =
+        !failure && vault_wire_wrapping_lookup(answer->status, answer->body, &found, &why);
 
-    if (!failure && vault_wire_wrapping_lookup(answer->status, answer->body, &found, &why) &&
-        vault_wire_wrapping_same(&found, &unwrap->before))
+    if (is_found && vault_wire_wrapping_same(&found, &unwrap->before))
         failure_set(&why, FAILURE_NETWORK,
                     "it was not used, and the wrapping token is still good: %s", unwrap->lost.text);
     else
         failure_set(&why, FAILURE_AMBIGUOUS,
                     "the answer was lost, and with it what was wrapped (%s); looking the token up "
                     "again: %s",
-                    unwrap->lost.text, failure ? failure->text : why.text);
+                    unwrap->lost.text,
+                    is_found  ? "it is another one now"
+                    : failure ? failure->text
+                              : why.text);
     vault_wire_wrapping_clear(&found);
     vault_call_refuse(&unwrap->call, NULL, &why);
 }

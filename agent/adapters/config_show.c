@@ -91,7 +91,7 @@ static json_t *show_value(const struct config_key *key, const char *base, bool *
         return show_duration(*(const uint64_t *)at);
     case KEY_INTEGER:
         *is_said = *(const unsigned *)at >= key->min;
-        return json_integer(*(const unsigned *)at);
+        return *is_said ? json_integer(*(const unsigned *)at) : NULL;
     case KEY_BOOLEAN:
         return json_boolean(*(const bool *)at);
     case KEY_WORD:

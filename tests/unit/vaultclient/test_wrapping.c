@@ -179,7 +179,7 @@ TEST(trap_a_lost_unwrapping_is_never_repeated)
         {still_there, SAYS("500", "{\"errors\":[\"internal error\"]}"), FAILURE_NETWORK,
          "still good: 500 internal error"},
         {gone, SAYS("502", "<html>"), FAILURE_AMBIGUOUS, "with it what was wrapped"},
-        {another, CLOSES, FAILURE_AMBIGUOUS, "with it what was wrapped"},
+        {another, CLOSES, FAILURE_AMBIGUOUS, "again: it is another one now"},
         {silent, CLOSES, FAILURE_AMBIGUOUS, "permission denied"},
     };
 
