@@ -105,7 +105,8 @@ static void on_post(struct azure_task *task, const struct http_answer *answer,
         on_no_post(task, failure);
         return;
     }
-    if (answer->status == 200 || answer->status == 204) {
+    /* A proxy's page proves nothing of what Azure did. */
+    if ((answer->status == 200 || answer->status == 204) && !wire_looks_like_html(answer->body)) {
         task_end(task, NULL);
         return;
     }

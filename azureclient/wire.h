@@ -26,8 +26,8 @@ must_use bool wire_cli_token(struct text output, int64_t now_at, struct wire_tok
 /* The instant a JSON web token names in `exp`, without verifying anything; 0 when it is none, or
  * names none. */
 int64_t wire_expiry(struct text token);
-/* The object id in Entra (`oid`) that a JSON web token names, without verifying anything; false, and
- * `ret` empty, when it is none, names none, or names something that is no id. */
+/* The object id in Entra (`oid`) that a JSON web token names, without verifying anything; false,
+ * and `ret` empty, when it is none, names none, or names something that is no id. */
 bool wire_object_id(struct text token, char ret[64]);
 /* Of a WWW-Authenticate header: the claims of a continuous access evaluation challenge, joined with
  * the capability to be challenged so ("cp1"), as JSON. False, and `out` as it was, for any other
