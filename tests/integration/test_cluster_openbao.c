@@ -214,7 +214,7 @@ static void note(struct writer *writer, const struct vault_outcome *outcome)
         writer->version = outcome->version;
         writer->done++;
     } else {
-        print_message("write %u: %s: %s\n", n, failure_kind_name(outcome->kind),
+        print_message("# write %u: %s: %s\n", n, failure_kind_name(outcome->kind),
                       outcome->failure.text);
     }
 }
@@ -326,7 +326,7 @@ TEST(through_a_standby_what_was_written_is_read_at_once_when_the_read_is_decisiv
         assert_int_equal(outcome.kind, FAILURE_NONE);
         assert_int_equal(outcome.version.version, writer.version.version);
     }
-    print_message("%u of %u reads that were not decisive were old\n", old, WRITES);
+    print_message("# %u of %u reads that were not decisive were old\n", old, WRITES);
     if (!is_raft()) /* this kind forwards */
         assert_int_equal(old, 0);
     vault_shut(&cluster->loop, writer.client, 100);
@@ -411,7 +411,7 @@ TEST(trap_2_a_leader_without_quorum_writes_nothing_and_is_left_for_the_one_that_
     writer.client = alone;
     for (int i = 0; i < 4 && !pointed_to_itself; i++)
         write_in_vain(&writer, &pointed_to_itself);
-    print_message("the leader without quorum %s writes to itself\n",
+    print_message("# the leader without quorum %s writes to itself\n",
                   pointed_to_itself ? "redirected" : "did not redirect");
     signal_others(cluster, leader, SIGCONT, 0);
 

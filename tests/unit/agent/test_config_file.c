@@ -228,7 +228,8 @@ TEST(a_thousand_bindings_cost_little_more_than_their_text)
     after = heap_in_use();
     assert_non_null(config);
     assert_int_equal(config->binding_count, 1000);
-    assert_in_range(after - before, sizeof(struct config_binding) * 1000, yaml.size);
+    if (before) /* 0: the allocator is valgrind's, which counts nothing */
+        assert_in_range(after - before, sizeof(struct config_binding) * 1000, yaml.size);
     config_free(config);
     buffer_clear(&problems.text);
     buffer_clear(&yaml);
