@@ -31,7 +31,7 @@ static struct secret *sent;
 static struct answer answers[ANSWERS];
 static size_t answer_count, calls;
 static unsigned writes;
-static bool write_is_open, login_was_refused, unwrap_was_used, is_over, is_closed;
+static bool write_is_open, login_was_refused, unwrap_was_used, is_over, is_closed, was_redirected;
 static unsigned times;
 
 /* ---- the server ------------------------------------------------------------------------------ */
@@ -100,10 +100,11 @@ static bool leaves_open(const struct answer *answer)
 
 static void check_request(const struct server_request *request)
 {
-    assert(text_find(request->path, TEXT("//")) == SIZE_MAX);
-    assert(text_find(request->path, TEXT("/../")) == SIZE_MAX);
-    assert(text_find(request->path, TEXT(FUZZ_SECRET)) == SIZE_MAX);
-    assert(text_find(request->query, TEXT(FUZZ_SECRET)) == SIZE_MAX);
+    /* Where a server of the cluster sends us is its own affair. */
+    assert(was_redirected || (text_find(request->path, TEXT("//")) == SIZE_MAX &&
+                              text_find(request->path, TEXT("/../")) == SIZE_MAX));
+    assert(was_redirected || (text_find(request->path, TEXT(FUZZ_SECRET)) == SIZE_MAX &&
+                              text_find(request->query, TEXT(FUZZ_SECRET)) == SIZE_MAX));
     assert(!request->body.size || vault_splice_check(request->body, NULL));
 }
 
@@ -116,6 +117,7 @@ static void on_call(struct server_call *call, const struct server_request *reque
     (void)context;
     assert(calls++ < MAX_CALLS);
     check_request(request);
+    was_redirected = was_redirected || answer->status / 100 == 3;
     if (text_ends_with(request->path, TEXT("/v1/kv/data/a")) && !text_is(request->method, "GET")) {
         assert(!write_is_open);
         write_is_open = leaves_open(answer);
@@ -343,17 +345,19 @@ static void run(const char *orders)
     struct vault_client *client = vault_client_open(http, &settings, &why);
 
     assert(client);
-    is_over = is_closed = write_is_open = login_was_refused = unwrap_was_used = false;
+    is_over = is_closed = was_redirected = write_is_open = login_was_refused = unwrap_was_used =
+        false;
     times = writes = 0;
     calls = 0;
-    uv_timer_start(&patience, on_patience_ends, PATIENCE_MS, 0);
+    /* Again and again, so that no turn of the loop waits for what has already come. */
+    uv_timer_start(&patience, on_patience_ends, PATIENCE_MS, PATIENCE_MS);
     assert(start(client, *orders, strchr(orders, '!') ? VAULT_DECISIVE : 0) && times == 0);
     while (!times && !is_over)
         uv_run(&loop, UV_RUN_ONCE);
-    uv_timer_stop(&patience);
     vault_client_close(client, 5, on_closed, NULL);
     while (!is_closed)
         uv_run(&loop, UV_RUN_ONCE);
+    uv_timer_stop(&patience);
     assert(times == 1);
 }
 
