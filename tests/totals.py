@@ -5,8 +5,10 @@
 Counts test cases, not programs: the "ok" and "not ok" lines of those that speak TAP. A program that failed
 without such a line (a crash, a leak found at its end, a time-out) counts as one failure, so that nothing
 that went wrong can be missing in the last line, which reads "N passed, N failed, N skipped". Before it stands
-what programs counted beside cases, of each program once ("# counted: 61 operations ...").
+what programs counted beside cases ("# counted: 61 operations ..."), and how many cases spoke to which Vault, of each
+program once.
 """
+import collections
 import json
 import pathlib
 import re
@@ -15,6 +17,24 @@ import sys
 COUNTED = re.compile(r"^# counted: (.*)", re.M)
 CASE = re.compile(r"^(not )?ok\b(.*)", re.M)
 GOOD = {"OK", "EXPECTEDFAIL"}
+
+
+# Which Vault the cases of a program speak to; the first that fits.
+VAULTS = [(re.compile(pattern), label) for pattern, label in (
+    (r"/ cluster raft openbao (.+)$", r"three raft processes of OpenBao \1"),
+    (r"/ cluster openbao (.+)$", r"three nodes of OpenBao \1"),
+    (r"/ .* openbao (\d.+)$", r"OpenBao \1"),
+    (r"/ lab openbao$", "OpenBao in the lab's place"),
+    (r"/ lab vault$", "the lab's Vault"),
+    (r"/ vaultclient ", "vaultclient against a scripted server, or none"))]
+
+
+def vault_of(name):
+    for pattern, label in VAULTS:
+        match = pattern.search(name)
+        if match:
+            return match.expand(label)
+    return None
 
 
 def cases_of(program):
@@ -49,6 +69,7 @@ def self_test():
 
 
 def main(directories):
+    vaults = collections.Counter()
     totals, counted = [0, 0, 0], {}
     for directory in directories:
         log = pathlib.Path(directory, "meson-logs", "testlog.json")
@@ -61,10 +82,14 @@ def main(directories):
             counts = cases_of(program)
             if counts[1]:
                 print(f"{directory}: {program['name']}: {program['result'].lower()}")
-            counted.setdefault(program["name"], COUNTED.findall(program.get("stdout") or ""))
+            if program["name"] not in counted:
+                counted[program["name"]] = COUNTED.findall(program.get("stdout") or "")
+                vaults[vault_of(program["name"])] += counts[0]
             totals = [total + count for total, count in zip(totals, counts)]
     for lines in counted.values():
         print("\n".join(lines), end="\n" if lines else "")
+    for label in sorted(filter(None, vaults)):
+        print("cases by server: %s: %d" % (label, vaults[label]))
     print("%d passed, %d failed, %d skipped" % tuple(totals))
     return 1 if totals[1] or not totals[0] else 0
 
