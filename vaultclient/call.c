@@ -158,8 +158,8 @@ static void on_answer(const struct http_answer *answer, const struct failure *fa
     struct failure held;
 
     call->request = NULL;
-    if (failure || call->wants_wrapping || answer->status != 200 ||
-        !vault_wire_is_held_back(answer->body, &held)) {
+    if (failure || answer->status != 200 ||
+        !vault_wire_is_held_back(answer->body, call->wrap_ttl_s, &held)) {
         call->answered(answer, failure, call);
         return;
     }
@@ -179,7 +179,7 @@ void vault_call_send(struct call *call, struct request_plan plan, struct buffer 
     plan.is_decisive = call->is_decisive;
     if (body)
         plan.body = buffer_text(body);
-    call->wants_wrapping = plan.wrap_ttl_s > 0;
+    call->wrap_ttl_s = plan.wrap_ttl_s;
     call->hidden = plan.hidden ? plan.hidden : call->hidden;
     call->answered = done;
     call->request =

@@ -273,7 +273,7 @@ struct call {
     struct vault_key key; /* the call's own copies */
     struct text field;
     int kv;
-    bool wants_wrapping;         /* of the request that is under way */
+    uint32_t wrap_ttl_s;         /* of the request that is under way */
     const struct secret *hidden; /* that was sent, beside the token; NULL: none */
     request_done *answered;
     struct failure failure;        /* found before anything was sent */

@@ -170,7 +170,7 @@ bool vault_wire_is_foreign_404(int status, struct text body)
     return status == 404 && !is_list;
 }
 
-bool vault_wire_is_held_back(struct text body, struct failure *why)
+bool vault_wire_is_held_back(struct text body, uint32_t wrap_ttl_s, struct failure *why)
 {
     json_t *answer cleanup_with(json_clean) = NULL;
     const json_t *info;
@@ -182,7 +182,8 @@ bool vault_wire_is_held_back(struct text body, struct failure *why)
         return false;
     info = json_object_get(answer, "wrap_info");
     if (!json_is_object(info) || json_is_object(json_object_get(answer, "data")) ||
-        json_is_object(json_object_get(answer, "auth")))
+        json_is_object(json_object_get(answer, "auth")) ||
+        (wrap_ttl_s && json_integer_at(info, "ttl", -1) == (int64_t)wrap_ttl_s))
         return false;
     accessor = json_text_at(info, "accessor");
     path = json_text_at(info, "creation_path");

@@ -41,8 +41,9 @@ void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
 /* A mount in the middle of becoming KV version 2: the same request will be taken a little later. */
 bool vault_wire_is_upgrading(int status, struct text body);
 /* A 200 that is a wrapping token nobody asked for: a control group holds the request back. `why`
- * (DENIED) then tells accessor and path, which its approvers need. */
-bool vault_wire_is_held_back(struct text body, struct failure *why);
+ * (DENIED) then tells accessor and path, which its approvers need. Where wrapping was asked for
+ * (`wrap_ttl_s` not 0) the group's token comes all the same, and shows by the time it lives. */
+bool vault_wire_is_held_back(struct text body, uint32_t wrap_ttl_s, struct failure *why);
 /* Fills `out` with the body, in which asterisks stand for `secret` (NULL: none); empty when out of
  * memory. False, and `out` untouched: it is not in there. */
 must_use bool vault_wire_scrub(struct text body, const struct secret *secret, struct buffer *out);

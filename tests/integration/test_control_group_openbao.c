@@ -17,6 +17,7 @@
 #define RULES                                                                                      \
     "path \\\"kv/data/held/*\\\" { capabilities = [\\\"create\\\", \\\"update\\\", \\\"read\\\", " \
     "\\\"patch\\\"] " CONTROL                                                                      \
+    " } path \\\"transit/sign/held\\\" { capabilities = [\\\"create\\\", \\\"update\\\"] " CONTROL \
     " } path \\\"kv/metadata/held/*\\\" { capabilities = [\\\"read\\\", "                          \
     "\\\"update\\\"] }"
 
@@ -101,6 +102,38 @@ TEST(whatever_is_held_back_is_no_success_and_names_its_accessor_and_path)
     scene_close(scene);
 }
 
+static void on_signed(const struct vault_signature *signature, const struct failure *failure,
+                      void *context)
+{
+    assert_true(!signature != !failure);
+    vault_on_metadata(signature ? &(struct vault_version){.version = 1} : NULL, failure, context);
+}
+
+TEST(trap_a_wrapped_signature_that_is_held_back_is_none)
+{
+    struct scene *scene = scene_open();
+    struct vault_signing signing = {
+        .key = {TEXT("transit"), TEXT("held")}, .input = TEXT("plan"), .wrap_ttl_s = 600};
+    struct vault_outcome outcome = {0}, free_outcome = {0};
+    struct vault_client *client, *root = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
+
+    free(open_manager(scene, "ida"));
+    administer(scene, "POST", "sys/mounts/transit", "{\"type\":\"transit\"}");
+    administer(scene, "POST", "transit/keys/held", "{\"type\":\"ed25519\"}");
+    client = open_held(scene);
+    assert_non_null(vault_sign(client, &signing, 0, on_signed, &outcome));
+    vault_wait(&scene->loop, &outcome);
+    expect_kind(&outcome, FAILURE_DENIED, "pending approval");
+    /* Longer than any lease of the server's: still what was asked for. */
+    signing.wrap_ttl_s = 40 * 86400;
+    assert_non_null(vault_sign(root, &signing, 0, on_signed, &free_outcome));
+    vault_wait(&scene->loop, &free_outcome);
+    expect_kind(&free_outcome, FAILURE_NONE, "");
+    vault_shut(&scene->loop, client, 0);
+    vault_shut(&scene->loop, root, 0);
+    scene_close(scene);
+}
+
 /* What our client sends, executed by somebody who kept the token: the second time it conflicts. */
 TEST(trap_an_approved_write_cannot_be_repeated)
 {
@@ -151,5 +184,6 @@ TEST(trap_an_approved_write_cannot_be_repeated)
 int main(void)
 {
     return RUN(CASE(whatever_is_held_back_is_no_success_and_names_its_accessor_and_path),
+               CASE(trap_a_wrapped_signature_that_is_held_back_is_none),
                CASE(trap_an_approved_write_cannot_be_repeated));
 }

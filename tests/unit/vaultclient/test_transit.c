@@ -193,6 +193,24 @@ TEST(a_signature_can_come_wrapped)
     scene_close(scene);
 }
 
+/* The token of a control group has the same path, and a life of its own. */
+TEST(trap_a_wrapped_signature_that_is_held_back_is_none)
+{
+    struct scene *scene = scene_with_token();
+    struct vault_signing signing = {
+        .key = {TEXT("transit"), TEXT("ap")}, .input = TEXT("hi"), .wrap_ttl_s = 600};
+    struct outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, SIGN,
+                    SAYS("200", "{\"data\":null,\"wrap_info\":{\"token\":\"s.wrap\",\"accessor\":"
+                                "\"acc\",\"ttl\":3600,\"creation_time\":\"2026-01-02T03:04:05Z\","
+                                "\"creation_path\":\"transit/sign/ap\"}}"));
+    outcome = sign(scene, &signing);
+    expect_kind(&outcome.base, FAILURE_DENIED, "pending approval");
+    expect_kind(&outcome.base, FAILURE_DENIED, "accessor \"acc\"");
+    scene_close(scene);
+}
+
 TEST(a_signature_that_was_not_asked_for_is_none)
 {
     static const struct {
@@ -401,7 +419,9 @@ TEST(a_value_is_hashed_and_never_quoted)
 int main(void)
 {
     return RUN(CASE(a_signature_is_asked_for_over_the_bytes_as_they_are),
-               CASE(a_signature_can_come_wrapped), CASE(a_signature_that_was_not_asked_for_is_none),
+               CASE(a_signature_can_come_wrapped),
+               CASE(trap_a_wrapped_signature_that_is_held_back_is_none),
+               CASE(a_signature_that_was_not_asked_for_is_none),
                CASE(a_signature_is_checked_by_the_server), CASE(public_keys_come_by_version),
                CASE(a_key_without_a_public_half_says_so),
                CASE(bad_names_of_keys_never_reach_the_server),

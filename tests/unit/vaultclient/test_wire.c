@@ -151,6 +151,7 @@ TEST(only_some_failures_leave_a_write_open)
         TEXT("{\"errors\":[\"failed to write: leadership lost while committing log\"]}");
 
     assert_true(vault_wire_is_ambiguous(500, lost));
+    assert_true(vault_wire_is_ambiguous(500, TEXT("{\"errors\":[\"transaction commit failed\"]}")));
     assert_true(vault_wire_is_ambiguous(502, TEXT("")));
     assert_true(vault_wire_is_ambiguous(504, TEXT("")));
     assert_false(vault_wire_is_ambiguous(501, TEXT("")));
@@ -158,6 +159,23 @@ TEST(only_some_failures_leave_a_write_open)
     assert_false(vault_wire_is_ambiguous(503, TEXT("{\"errors\":[\"Vault is sealed\"]}")));
     assert_false(
         vault_wire_is_ambiguous(503, TEXT("{\"errors\":[\"no active Vault instance found\"]}")));
+}
+
+TEST(trap_1_the_three_kinds_of_429_are_told_apart)
+{
+    struct text behind = TEXT("{\"errors\":[]}"),
+                quota =
+                    TEXT("{\"errors\":[\"request path \\\"kv\\\": rate limit quota exceeded\"]}"),
+                standby = TEXT("{\"initialized\":true,\"sealed\":false,\"standby\":true}");
+
+    assert_true(vault_wire_is_behind(429, behind));
+    assert_false(vault_wire_is_behind(429, quota));
+    assert_false(vault_wire_is_behind(429, standby));
+    assert_false(vault_wire_is_behind(429, TEXT("")));
+    assert_true(vault_wire_is_behind(412, quota));
+    assert_true(vault_wire_is_health(standby));
+    assert_false(vault_wire_is_health(behind));
+    assert_false(vault_wire_is_health(quota));
 }
 
 /* ---- KV -------------------------------------------------------------------------------------- */
@@ -476,6 +494,7 @@ int main(void)
         CASE(each_bad_path_has_a_failure_of_its_own), CASE(every_status_has_its_kind),
         CASE(a_servers_text_that_quotes_a_secret_is_not_shown),
         CASE(a_policys_no_is_told_from_a_dead_token), CASE(only_some_failures_leave_a_write_open),
+        CASE(trap_1_the_three_kinds_of_429_are_told_apart),
         CASE(the_kv_version_is_read_and_never_guessed), CASE(metadata_tells_when_and_whether),
         CASE(metadata_that_contradicts_itself_is_refused), CASE(no_digit_of_a_time_is_lost),
         CASE(the_five_kinds_of_absence_are_told_apart),

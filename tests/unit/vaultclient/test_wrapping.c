@@ -15,9 +15,9 @@
 #define FOUND FOUND_AT("2026-01-02T03:04:05Z", "transit/sign/ap")
 #define USED  SAYS("400", "{\"errors\":[\"wrapping token is not valid or does not exist\"]}")
 #define HELD  SAYS("200", "{\"data\":{\"key_version\":1,\"n\":1.10},\"wrap_info\":null}")
-#define WRAPPED(token)                                                                             \
+#define WRAPPED(token, ttl)                                                                        \
     SAYS("200", "{\"data\":null,\"wrap_info\":{\"token\":\"" token "\",\"accessor\":\"acc\","      \
-                "\"ttl\":60,\"creation_time\":\"2026-01-02T03:04:05Z\",\"creation_path\":"         \
+                "\"ttl\":" ttl ",\"creation_time\":\"2026-01-02T03:04:05Z\",\"creation_path\":"    \
                 "\"sys/wrapping/wrap\"}}")
 
 struct outcome {
@@ -260,7 +260,7 @@ TEST(trap_a_token_of_another_namespace_is_refused)
     expect_kind(&outcome.base, FAILURE_DENIED, "does not belong to the namespace \"root\"");
     assert_int_equal(loopback_count(scene->server), 0);
     scene->client = scene_client(scene, &auth, "team", 5000);
-    LOOPBACK_SCRIPT(scene->server, WRAP, WRAPPED("s.probe.ns0001"));
+    LOOPBACK_SCRIPT(scene->server, WRAP, WRAPPED("s.probe.ns0001", "1"));
     LOOPBACK_SCRIPT(scene->server, LOOKUP, FOUND);
     LOOPBACK_SCRIPT(scene->server, UNWRAP, HELD);
     outcome = unwrap(scene, "s.wrap", NULL);
@@ -284,7 +284,7 @@ TEST(a_value_is_wrapped_and_a_token_looked_up)
     struct secret *value = secret_new(TEXT("s.3cret")), *token = secret_new(TEXT("s.wrap"));
     struct outcome wrapped = {.ttl_s = 0}, found = {.ttl_s = 0}, bad = {.ttl_s = 0};
 
-    LOOPBACK_SCRIPT(scene->server, WRAP, WRAPPED("s.wrap"));
+    LOOPBACK_SCRIPT(scene->server, WRAP, WRAPPED("s.wrap", "60"));
     LOOPBACK_SCRIPT(scene->server, LOOKUP, FOUND);
     assert_non_null(vault_wrap(scene->client, TEXT("key"), value, 60, 0, on_wrapping, &wrapped));
     vault_wait(&scene->loop, &wrapped.base);
