@@ -4,7 +4,6 @@
 
 #include "base/memory.h"
 #include "base/moment.h"
-#include "net/json.h"
 
 #include <stdio.h>
 

@@ -7,8 +7,7 @@
 #define AZURECLIENT_WIRE_EVENTS_H
 
 #include "azureclient/key_kinds.h"
-
-#include <jansson.h>
+#include "net/json.h"
 
 /* What is longer than it can be stays unknown: half of it would name somebody else. */
 #define EVENT_CALLER      256

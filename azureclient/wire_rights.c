@@ -3,7 +3,6 @@
 #include "azureclient/wire_rights.h"
 
 #include "base/memory.h"
-#include "net/json.h"
 
 #include <stdio.h>
 

@@ -9,13 +9,13 @@
 #define AZURECLIENT_WIRE_RIGHTS_H
 
 #include "azureclient/azureclient.h"
-
-#include <jansson.h>
+#include "net/json.h"
 
 #define RIGHTS_ID_SIZE    37   /* of a role definition: a GUID and NUL */
 #define RIGHTS_ITEM_LIMIT 5000 /* assignments; Azure allows 4,000 in a subscription */
-#define RIGHTS_ROLE_LIMIT 64   /* different roles that are looked at; those of others are not seen \
-                                */
+#define RIGHTS_ROLE_LIMIT                                                                          \
+    64 /* different roles that are looked at; those of others are not seen                         \
+        */
 
 enum right { RIGHT_READ, RIGHT_LIST_KEYS, RIGHT_REGENERATE, RIGHTS };
 
