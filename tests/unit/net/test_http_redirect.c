@@ -287,9 +287,9 @@ TEST(the_deadline_covers_redirects)
     struct seen seen = {0};
 
     fixture_open(&f);
-    LOOPBACK_SCRIPT(f.server, "/a", {.bytes = TO("307", "/a"), .delay_ms = 40});
+    LOOPBACK_SCRIPT(f.server, "/a", {.bytes = TO("307", "/a"), .delay_ms = 250});
     fixture_ask(&f,
-                (struct http_request){.target = "/a", .max_redirects = 1000, .deadline_ms = 250},
+                (struct http_request){.target = "/a", .max_redirects = 1000, .deadline_ms = 1500},
                 &seen);
     assert_int_equal(seen.failure.kind, FAILURE_TIMEOUT);
     assert_in_range(loopback_count(f.server), 2, 7);
