@@ -143,21 +143,29 @@ void lab_order(struct lab_bench *bench, const char *method, const char *target, 
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-void lab_client_open(struct lab_bench *bench, uint32_t timeout_ms)
+void lab_client_open_as(struct lab_bench *bench, struct azure_credential credential,
+                        uint32_t timeout_ms)
 {
     struct azure_settings settings = {
         .resource_manager = lab_about(bench, "arm_url"),
         .authority = lab_about(bench, "authority_url"),
         .ca_file = lab_about(bench, "ca_file"),
         .timeout_ms = timeout_ms,
-        .credential = {.client_secret = bench->secret,
-                       .tenant_id = lab_about(bench, "tenant"),
-                       .client_id = lab_about(bench, "client_id")},
+        .credential = credential,
     };
 
+    settings.credential.tenant_id = lab_about(bench, "tenant");
+    settings.credential.client_id = lab_about(bench, "client_id");
+    settings.credential.imds_url = lab_about(bench, "imds_url");
     bench->client = azure_client_open(bench->http, &settings, &bench->failure);
     if (!bench->client)
         fail_msg("%s", bench->failure.text);
+}
+
+void lab_client_open(struct lab_bench *bench, uint32_t timeout_ms)
+{
+    lab_client_open_as(bench, (struct azure_credential){.client_secret = bench->secret},
+                       timeout_ms);
 }
 
 void lab_client_close(struct lab_bench *bench)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A lab of its own, a client signed in there by client secret, and the orders of its control
+/* A lab of its own, a client signed in there, and the orders of its control
  * listener. The program is named by KEYDRIFT_LAB. */
 #ifndef TESTS_AZURECLIENT_LAB_BENCH_H
 #define TESTS_AZURECLIENT_LAB_BENCH_H
@@ -32,7 +32,10 @@ void lab_bench_open(struct lab_bench *bench);
 void lab_bench_close(struct lab_bench *bench);
 /* A member of lab.json. */
 const char *lab_about(const struct lab_bench *bench, const char *name);
-/* `timeout_ms` 0: the default. */
+/* Tenant, client id and the address of IMDS are filled in. `timeout_ms` 0: the default. */
+void lab_client_open_as(struct lab_bench *bench, struct azure_credential credential,
+                        uint32_t timeout_ms);
+/* By client secret. */
 void lab_client_open(struct lab_bench *bench, uint32_t timeout_ms);
 void lab_client_close(struct lab_bench *bench);
 /* Carries out an order: lab_order(bench, "POST", "/fault", "{...}"). */

@@ -1,34 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client against the lab: two implementations of the same documents, over TLS, must agree. */
 #include "azureclient/key_kinds.h"
-#include "net/http.h"
 #include "net/json.h"
 #include "tests/support/test.h"
-#include "tests/support/turn.h"
+#include "tests/unit/azureclient/lab_bench.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define REQUEST_ID "6b1f2a3c-0000-4000-8000-000000000001"
 
 static struct {
-    uv_loop_t loop;
-    uv_timer_t guard;
-    struct http *http;
-    struct azure_client *client;
-    char dir[64];
-    pid_t lab;
-    json_t *about;
-    struct secret *secret;
-    char *id;
-    bool is_done, is_late;
-    struct failure failure;
+    struct lab_bench bench;
     size_t key_count;
     char keys[8][200], scoring_uri[300], auth_mode[40], caller[200], request_id[80];
     bool has_event;
@@ -40,86 +24,25 @@ static const struct azure_key_kind *kind(void)
     return azure_key_kind_named(TEXT("azureml-online-endpoint"));
 }
 
-/* ---- the lab --------------------------------------------------------------------------------- */
-
-static void start_lab(void)
-{
-    char seen[256] = "";
-    size_t size = 0;
-    int ends[2];
-
-    strcpy(it.dir, "/tmp/azureclient-lab-XXXXXX");
-    assert_non_null(mkdtemp(it.dir));
-    assert_int_equal(pipe(ends), 0);
-    it.lab = fork();
-    assert_true(it.lab >= 0);
-    if (it.lab == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        dup2(ends[1], STDOUT_FILENO);
-        execl(getenv("KEYDRIFT_LAB"), "keydrift-lab", "--dir", it.dir, "--operation-time", "150ms",
-              (char *)NULL);
-        _exit(127);
-    }
-    close(ends[1]);
-    while (!strstr(seen, "lab ready")) {
-        ssize_t got = read(ends[0], seen + size, sizeof(seen) - size - 1);
-
-        assert_true(got > 0);
-        size += (size_t)got;
-        seen[size] = '\0';
-    }
-    close(ends[0]);
-}
-
-static const char *about(const char *name)
-{
-    const char *value = json_string_value(json_object_get(it.about, name));
-
-    assert_non_null(value);
-    return value;
-}
-
-static void read_about(void)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "%s/lab.json", it.dir);
-    it.about = json_load_file(path, 0, NULL);
-    assert_non_null(it.about);
-    it.id = azure_endpoint_id(text_of(about("subscription")), text_of(about("resource_group")),
-                              text_of(about("workspace")), text_of(about("endpoint")), &it.failure);
-    assert_non_null(it.id);
-}
-
-/* ---- waiting --------------------------------------------------------------------------------- */
-
-static void on_guard(uv_timer_t *timer)
-{
-    (void)timer;
-    it.is_late = true;
-}
-
 static void wait_done(void)
 {
-    it.is_late = false;
-    uv_timer_start(&it.guard, on_guard, 20000, 0);
-    while (!it.is_done && !it.is_late)
-        loop_turn(&it.loop);
-    uv_timer_stop(&it.guard);
-    assert_false(it.is_late);
-    it.is_done = false;
+    lab_wait(&it.bench);
 }
 
 static void note(const struct failure *failure)
 {
-    it.is_done = true;
-    it.failure = failure ? *failure : (struct failure){0};
+    lab_note(&it.bench, failure);
 }
 
 static void assert_ok(void)
 {
-    if (it.failure.kind)
-        fail_msg("%s: %s", failure_kind_name(it.failure.kind), it.failure.text);
+    if (it.bench.failure.kind)
+        fail_msg("%s: %s", failure_kind_name(it.bench.failure.kind), it.bench.failure.text);
+}
+
+static const char *about(const char *name)
+{
+    return lab_about(&it.bench, name);
 }
 
 static void on_keys(const struct azure_keys *keys, const struct failure *failure, void *context)
@@ -168,46 +91,27 @@ static void on_score(const struct azure_score *score, const struct failure *fail
         it.score = score->result;
 }
 
-static void on_closed(void *context)
-{
-    (void)context;
-    it.is_done = true;
-}
-
 /* ---- a client for each case ------------------------------------------------------------------ */
 
 static void open_client(struct azure_credential credential)
 {
-    struct azure_settings settings = {0};
-    char ca_file[128];
-
-    snprintf(ca_file, sizeof(ca_file), "%s", about("ca_file"));
-    settings.resource_manager = about("arm_url");
-    settings.authority = about("authority_url");
-    settings.ca_file = ca_file;
-    settings.credential = credential;
-    settings.credential.tenant_id = about("tenant");
-    settings.credential.client_id = about("client_id");
-    settings.credential.imds_url = about("imds_url");
-    it.client = azure_client_open(it.http, &settings, &it.failure);
-    if (!it.client)
-        fail_msg("%s", it.failure.text);
+    lab_client_open_as(&it.bench, credential, 0);
 }
 
 static void open_by_secret(void)
 {
-    open_client((struct azure_credential){.client_secret = it.secret});
+    lab_client_open(&it.bench, 0);
 }
 
 static void close_client(void)
 {
-    azure_client_close(it.client, on_closed, NULL);
-    wait_done();
+    lab_client_close(&it.bench);
 }
 
 static void list_keys(void)
 {
-    assert_non_null(azure_list_keys(it.client, kind(), text_of(it.id), 0, on_keys, NULL));
+    assert_non_null(
+        azure_list_keys(it.bench.client, kind(), text_of(it.bench.id), 0, on_keys, NULL));
     wait_done();
 }
 
@@ -215,7 +119,7 @@ static void score(const char *key)
 {
     struct secret *secret = secret_new(text_of(key));
 
-    assert_non_null(azure_score(it.client, text_of(it.scoring_uri), secret, (struct text){0},
+    assert_non_null(azure_score(it.bench.client, text_of(it.scoring_uri), secret, (struct text){0},
                                 (struct text){0}, 5000, on_score, NULL));
     wait_done();
     assert_ok();
@@ -224,7 +128,7 @@ static void score(const char *key)
 
 static void get_endpoint(void)
 {
-    azure_get_endpoint(it.client, text_of(it.id), on_endpoint, NULL);
+    azure_get_endpoint(it.bench.client, text_of(it.bench.id), on_endpoint, NULL);
     wait_done();
     assert_ok();
 }
@@ -262,8 +166,8 @@ TEST(a_wrong_secret_is_explained)
 
     open_client((struct azure_credential){.client_secret = wrong});
     list_keys();
-    assert_int_equal(it.failure.kind, FAILURE_DENIED);
-    assert_non_null(strstr(it.failure.text, "AADSTS7000215: the client secret is wrong"));
+    assert_int_equal(it.bench.failure.kind, FAILURE_DENIED);
+    assert_non_null(strstr(it.bench.failure.text, "AADSTS7000215: the client secret is wrong"));
     close_client();
     secret_free(wrong);
 }
@@ -274,9 +178,9 @@ TEST(an_unknown_endpoint_is_not_found)
                                  text_of(about("workspace")), TEXT("nobody"), NULL);
 
     open_by_secret();
-    azure_list_keys(it.client, kind(), text_of(id), 0, on_keys, NULL);
+    azure_list_keys(it.bench.client, kind(), text_of(id), 0, on_keys, NULL);
     wait_done();
-    assert_int_equal(it.failure.kind, FAILURE_NOT_FOUND);
+    assert_int_equal(it.bench.failure.kind, FAILURE_NOT_FOUND);
     close_client();
     free(id);
 }
@@ -292,8 +196,8 @@ TEST(a_key_works_until_it_is_regenerated_and_the_log_says_who_did_it)
     memcpy(before, it.keys, sizeof(before));
     score(before[1]);
     assert_int_equal(it.score, AZURE_SCORE_OK);
-    azure_regenerate_key(it.client, kind(), text_of(it.id), TEXT("secondary"), TEXT(REQUEST_ID), 0,
-                         on_end, NULL);
+    azure_regenerate_key(it.bench.client, kind(), text_of(it.bench.id), TEXT("secondary"),
+                         TEXT(REQUEST_ID), 0, on_end, NULL);
     wait_done();
     assert_ok();
     list_keys();
@@ -303,13 +207,13 @@ TEST(a_key_works_until_it_is_regenerated_and_the_log_says_who_did_it)
     assert_int_equal(it.score, AZURE_SCORE_KEY_REFUSED);
     score(it.keys[1]);
     assert_int_equal(it.score, AZURE_SCORE_OK);
-    azure_find_request(it.client, text_of(it.id), TEXT(REQUEST_ID), 0, on_who, NULL);
+    azure_find_request(it.bench.client, text_of(it.bench.id), TEXT(REQUEST_ID), 0, on_who, NULL);
     wait_done();
     assert_ok();
     assert_true(it.has_event);
     assert_string_equal(it.request_id, REQUEST_ID);
     assert_int_not_equal(it.caller[0], 0);
-    azure_find_request(it.client, text_of(it.id), TEXT("other"), 0, on_who, NULL);
+    azure_find_request(it.bench.client, text_of(it.bench.id), TEXT("other"), 0, on_who, NULL);
     wait_done();
     assert_ok();
     assert_false(it.has_event);
@@ -319,41 +223,14 @@ TEST(a_key_works_until_it_is_regenerated_and_the_log_says_who_did_it)
 static int set_up(void **unused)
 {
     (void)unused;
-    if (!net_global_init(&it.failure))
-        return -1;
-    start_lab();
-    read_about();
-    uv_loop_init(&it.loop);
-    uv_timer_init(&it.loop, &it.guard);
-    it.http = http_open(&it.loop);
-    it.secret = secret_new(text_of(about("client_secret")));
-    return it.http && it.secret ? 0 : -1;
+    lab_bench_open(&it.bench);
+    return 0;
 }
 
 static int tear_down(void **unused)
 {
-    static const char *const files[] = {"ca.pem",        "client.pem", "client-secret",
-                                        "keydrift.yaml", "lab.json",   "federated-token",
-                                        "vault-token",   "role-id",    "secret-id"};
-    char path[128];
-
     (void)unused;
-    http_close(it.http, on_closed, NULL);
-    wait_done();
-    uv_close((uv_handle_t *)&it.guard, NULL);
-    uv_run(&it.loop, UV_RUN_DEFAULT);
-    uv_loop_close(&it.loop);
-    kill(it.lab, SIGTERM);
-    waitpid(it.lab, NULL, 0);
-    secret_free(it.secret);
-    json_decref(it.about);
-    free(it.id);
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", it.dir, files[i]);
-        unlink(path);
-    }
-    rmdir(it.dir);
-    net_global_cleanup();
+    lab_bench_close(&it.bench);
     return 0;
 }
 
@@ -398,7 +275,7 @@ static void add_sources_of(const struct azure_key_kind *of)
     const char *type;
     json_t *id;
 
-    json_object_foreach (json_object_get(it.about, "resources"), type, id) {
+    json_object_foreach (json_object_get(it.bench.about, "resources"), type, id) {
         add_source(of, json_string_value(id));
     }
     if (source_count == known && !of->no_source)
@@ -408,10 +285,11 @@ static void add_sources_of(const struct azure_key_kind *of)
 static void list_source(struct source *source, char keys[8][200])
 {
     memset(it.keys, 0, sizeof(it.keys));
-    assert_non_null(azure_list_keys(it.client, source->of, text_of(source->id), 0, on_keys, NULL));
+    assert_non_null(
+        azure_list_keys(it.bench.client, source->of, text_of(source->id), 0, on_keys, NULL));
     wait_done();
-    if (it.failure.kind)
-        fail_msg("%s: %s", source->of->name, it.failure.text);
+    if (it.bench.failure.kind)
+        fail_msg("%s: %s", source->of->name, it.bench.failure.text);
     assert_true(it.key_count > 0);
     source->count = it.key_count;
     memcpy(keys, it.keys, sizeof(it.keys));
@@ -423,7 +301,7 @@ static void on_source_end(const struct failure *failure, void *context)
 
     if (failure)
         fail_msg("%s, %s: %s", source->of->name, source->slot, failure->text);
-    it.is_done = --pending == 0;
+    it.bench.is_done = --pending == 0;
 }
 
 /* All at the same time: many take a second of waiting. */
@@ -439,7 +317,7 @@ static void regenerate_all(size_t slot)
             continue;
         }
         pending++;
-        assert_non_null(azure_regenerate_key(it.client, source->of, text_of(source->id),
+        assert_non_null(azure_regenerate_key(it.bench.client, source->of, text_of(source->id),
                                              text_of(source->slot), TEXT(REQUEST_ID), 0,
                                              on_source_end, source));
     }
