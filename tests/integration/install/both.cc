@@ -5,9 +5,14 @@
 
 #include <cstdio>
 
-static void on_vault_closed(void *context)
+static int open_clients = 2;
+
+/* The connections are closed after both clients, whichever ends last. */
+static void on_closed(void *context)
 {
-    std::printf("vault closed\n");
+    if (--open_clients)
+        return;
+    std::printf("both closed\n");
     http_close(static_cast<struct http *>(context), nullptr, nullptr);
 }
 
@@ -37,8 +42,8 @@ int main()
         std::printf("%s\n", why.text);
         return 1;
     }
-    azure_client_close(azure_client, nullptr, nullptr);
-    vault_client_close(vault_client, 0, on_vault_closed, http);
+    azure_client_close(azure_client, on_closed, http);
+    vault_client_close(vault_client, 0, on_closed, http);
     uv_run(&loop, UV_RUN_DEFAULT);
     net_global_cleanup();
     return uv_loop_close(&loop) ? 1 : 0;

@@ -145,7 +145,7 @@ class Install(unittest.TestCase):
     def test_both_libraries_live_in_one_program(self):
         program = self.installed.compile(SOURCE / "tests/integration/install/both.cc", "c++", "vaultclient",
                                          "azureclient")
-        self.assertEqual(self.installed.run(program), "vault closed\n")
+        self.assertEqual(self.installed.run(program), "both closed\n")
 
 
 if __name__ == "__main__":
