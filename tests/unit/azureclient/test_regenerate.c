@@ -135,6 +135,15 @@ TEST(a_429_is_sent_again_with_the_same_request_id)
     fake_close(&fake);
 }
 
+TEST(a_proxys_page_in_place_of_the_answer_is_ambiguous)
+{
+    FAKE_OPEN(&fake, TOKEN, {POST, 200, "<!DOCTYPE html><html><body>Sign in</body></html>"});
+    fake_regenerate(&fake, 0);
+    FAKE_FAILED(&fake, FAILURE_AMBIGUOUS, "secondary key of swin", "list the keys");
+    assert_int_equal(posts(), 1);
+    fake_close(&fake);
+}
+
 TEST(a_500_or_503_is_ambiguous_and_sent_once)
 {
     static const int statuses[] = {500, 502, 503, 504, 408};
@@ -357,6 +366,7 @@ int main(void)
                CASE(looking_goes_on_after_429_500_and_a_lost_connection),
                CASE(a_look_that_meets_401_takes_a_fresh_token),
                CASE(a_429_is_sent_again_with_the_same_request_id),
+               CASE(a_proxys_page_in_place_of_the_answer_is_ambiguous),
                CASE(a_500_or_503_is_ambiguous_and_sent_once),
                CASE(a_lost_answer_is_ambiguous_and_sent_once),
                CASE(a_lost_answer_on_a_kept_connection_is_ambiguous_and_sent_once),
