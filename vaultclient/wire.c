@@ -196,6 +196,11 @@ bool vault_wire_is_held_back(struct text body, uint32_t wrap_ttl_s, struct failu
     return true;
 }
 
+bool vault_wire_is_tls_port(struct text body)
+{
+    return text_starts_with(body, TEXT("Client sent an HTTP request to an HTTPS server"));
+}
+
 bool vault_wire_is_web_page(struct text body)
 {
     return text_starts_with(text_trim(body), TEXT("<"));
@@ -287,7 +292,11 @@ void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
         return;
     }
     copy_error(body, hidden, said, sizeof said);
-    if (vault_wire_is_foreign_404(status, body))
+    if (vault_wire_is_tls_port(body))
+        failure_set(why, FAILURE_PROTOCOL,
+                    "answered %d: TLS is spoken there, so the address begins with https://",
+                    status);
+    else if (vault_wire_is_foreign_404(status, body))
         failure_set(why, FAILURE_PROTOCOL,
                     "answered 404, but not in Vault's words: a proxy stands in between, or the "
                     "address is not Vault's");

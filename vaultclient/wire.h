@@ -50,6 +50,8 @@ must_use bool vault_wire_scrub(struct text body, const struct secret *secret, st
 /* The same for a failure, whose text may have been quoted in another spelling. Not for secrets
  * under 8 bytes: those are words. */
 void vault_wire_scrub_failure(struct failure *why, const struct secret *secret);
+/* The words with which a listener for TLS answers plain HTTP. */
+bool vault_wire_is_tls_port(struct text body);
 /* HTML where JSON belongs, whatever the status. */
 bool vault_wire_is_web_page(struct text body);
 /* It comes from whatever stands in front of the server, and says nothing about secrets. */

@@ -89,6 +89,29 @@ TEST(a_namespace_that_is_locked_says_who_can_unlock_it)
     scene_close(scene);
 }
 
+TEST(plain_http_to_the_tls_port_is_told_so)
+{
+    struct scene *scene = scene_open();
+    struct secret *token = secret_new(TEXT("s.never-shown-to-anybody"));
+    struct vault_settings settings = {.proxy = "",
+                                      .auth = {.method = VAULT_AUTH_TOKEN, .token.value = token}};
+    struct vault_outcome outcome;
+    struct vault_client *client;
+    struct failure why = {0};
+    char address[128];
+
+    assert_int_equal(strncmp(given("OPENBAO_ADDR"), "https://", 8), 0);
+    snprintf(address, sizeof address, "http://%s", given("OPENBAO_ADDR") + 8);
+    settings.address = address;
+    client = vault_client_open(scene->http, &settings, &why);
+    assert_string_equal(why.text, "");
+    outcome = vault_metadata_of(&scene->loop, client, "a");
+    expect_kind(&outcome, FAILURE_PROTOCOL, "the address begins with https://");
+    vault_shut(&scene->loop, client, 0);
+    secret_free(token);
+    scene_close(scene);
+}
+
 /* ---- log-ins --------------------------------------------------------------------------------- */
 
 /* Two clients with the same secret id of a role made for this. */
@@ -220,6 +243,7 @@ int main(void)
     return RUN(CASE(to_write_anew_and_to_change_are_two_rights),
                CASE(a_version_that_was_pruned_is_one_that_is_not_there),
                CASE(a_namespace_that_is_locked_says_who_can_unlock_it),
+               CASE(plain_http_to_the_tls_port_is_told_so),
                CASE(a_secret_id_of_one_use_serves_one_login),
                CASE(a_machine_outside_the_bound_addresses_is_told_so),
                CASE(where_wrapping_is_demanded_an_unwrapped_or_too_long_one_is_denied),

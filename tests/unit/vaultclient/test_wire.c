@@ -442,6 +442,7 @@ TEST(a_refused_login_is_told_from_a_server_that_could_not_decide)
         {412, "{\"errors\":[]}", false},
         {429, "{\"errors\":[]}", false},
         {503, "{\"errors\":[\"Vault is sealed\"]}", false},
+        {400, "Client sent an HTTP request to an HTTPS server.\n", false},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
