@@ -96,7 +96,7 @@ TEST(renewals_that_answer_500_lead_to_a_login)
 {
     struct scene *scene = scene_open();
     char *role_id =
-        make_role(scene, "gone", "{\"token_policies\":\"keydrift\",\"token_ttl\":\"3s\"}");
+        make_role(scene, "gone", "{\"token_policies\":\"keydrift\",\"token_ttl\":\"6s\"}");
     char *secret_id = make_secret_id(scene, "gone");
     struct vault_client *client = open_with_role(scene, role_id, secret_id, false);
     struct vault_outcome outcome = vault_rights_of(&scene->loop, client, "x");
