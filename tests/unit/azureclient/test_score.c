@@ -139,12 +139,12 @@ TEST(why_there_was_no_answer_is_told_apart)
     int fd = refusing_socket(uri, sizeof(uri));
 
     FAKE_OPEN(&fake, {"POST /score", 200});
-    fake_score(&fake, uri, "canary-key", 0);
+    fake_score(&fake, uri, "canary-key", 9000);
     FAKE_FAILED(&fake, FAILURE_NETWORK, "refused");
     snprintf(uri, sizeof(uri), "https://%.60s/score", fake.origin + strlen("http://"));
-    fake_score(&fake, uri, "canary-key", 0);
+    fake_score(&fake, uri, "canary-key", 9000);
     FAKE_FAILED(&fake, FAILURE_NETWORK, "TLS");
-    fake_score(&fake, "https://nowhere.invalid/score", "canary-key", 0);
+    fake_score(&fake, "https://nowhere.invalid/score", "canary-key", 9000);
     FAKE_FAILED(&fake, FAILURE_NETWORK, "unknown host nowhere.invalid");
     fake_close(&fake);
     close(fd);
