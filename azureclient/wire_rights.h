@@ -35,7 +35,7 @@ void rights_clear(struct rights *rights);
 
 /* Each takes in one page. `next` (to memory_free()) is the address of the next page, or NULL. */
 typedef bool rights_page(struct rights *rights, struct text body, char **next, struct failure *why);
-must_use rights_page rights_take_permissions, rights_take_denials, rights_take_assignments;
+rights_page rights_take_permissions, rights_take_denials, rights_take_assignments;
 
 /* A role that was assigned and not yet looked at; false: there is none, or one of too many. */
 bool rights_next_role(const struct rights *rights, char id[RIGHTS_ID_SIZE]);

@@ -54,12 +54,14 @@
         }                                                                                          \
     }
 
-/* A shared access rule of the messaging services. */
+/* A shared access rule of the messaging services. Values of members, which take no parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define RULE_ROW(row_kind, row_type, row_names, row_version, d, word, more)                        \
     .kind = row_kind, .type = row_type, .names = row_names, .version = row_version,                \
     .since = "2014-01-01", .list = "listKeys", .regenerate = "regenerateKeys",                     \
     .choice = CHOICE_MEMBER, .word_member = word, .slots = PRIMARYKEY_SECONDARYKEY,                \
     .form = BYTES_32, .connection = SAS_OF(d) more, .beside = RULE(d), .shown = RIGHTS
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 const struct source sources[] = {
     {

@@ -161,14 +161,13 @@ TEST(a_denial_that_stays_above_or_only_warns_bars_nobody)
         &fake, TOKEN, {PERMISSIONS, 200, ALL},
         {DENIALS, 200,
          LIST(DENIED(
-             "above", GROUP, "*", EVERYONE,
-             "", ",\"doNotApplyToChildScopes\":true") "," DENIED("warns", GROUP, "*", EVERYONE, "",
-                                                                 ",\"denyAssignmentEffect\":"
-                                                                 "\"Audit\"") "," DENIED("else",
-                                                                                         GROUP,
-                                                                                         "*/write",
-                                                                                         EVERYONE,
-                                                                                         "", ""))},
+             "above", GROUP, "*", EVERYONE, "",
+             ",\"doNotApplyToChildScopes\":true") "," DENIED("warns", GROUP, "*", EVERYONE, "",
+                                                             ",\"denyAssignmentEffect\":"
+                                                             "\"Audit\"") "," DENIED("else", GROUP,
+                                                                                     "*/write",
+                                                                                     EVERYONE, "",
+                                                                                     ""))},
         {ASSIGNMENTS, 200, LIST("")});
     assert_posture("own " OWN ": read yes, list yes, regenerate yes; others no\n");
 }
