@@ -386,10 +386,10 @@ struct azure_score {
     struct text request_id;   /* x-ms-request-id, for Azure's support */
 };
 /* One POST with this key; `body` may be empty ("{}" is sent) and of any size and content type
- * (default application/json). `failure` only when there was no answer: NETWORK, whose text tells an
- * unknown host, a refused connection, TLS and a broken connection apart, or TIMEOUT. `deadline_ms`
- * 0: the settings'. Retries nothing but a kept-alive connection that turned out to be dead. The
- * scoring URI must be https, or http on loopback. */
+ * (default application/json). `failure` only when there was no answer: NETWORK, whose stage (and
+ * text) tells an unknown host, a refused connection, TLS and a broken connection apart, or TIMEOUT.
+ * `deadline_ms` 0: the settings'. Retries nothing but a kept-alive connection that turned out to be
+ * dead. The scoring URI must be https, or http on loopback. */
 typedef void azure_score_done(const struct azure_score *score, const struct failure *failure,
                               void *context);
 struct operation *azure_score(struct azure_client *client, struct text scoring_uri,

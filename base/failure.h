@@ -34,11 +34,21 @@ enum failure_kind {
     FAILURE_KINDS
 };
 
+/* How far a request came before its network failed or its time was over. */
+enum failure_stage {
+    STAGE_NONE,    /* of another kind of failure, or not known */
+    STAGE_NAME,    /* the host's name could not be resolved */
+    STAGE_CONNECT, /* nobody listens there, or there is no way to it */
+    STAGE_TLS,     /* the handshake failed, or the certificate is not trusted */
+    STAGE_ANSWER,  /* it was sent, and no whole answer came back */
+};
+
 struct failure {
     enum failure_kind kind;
-    int http_status;         /* 0 when no HTTP answer is behind it */
-    uint32_t retry_after_ms; /* 0 when the other side named no time */
-    char text[400];          /* one line of UTF-8, no newline at the end; cut with "..." */
+    enum failure_stage stage; /* of NETWORK and TIMEOUT */
+    int http_status;          /* 0 when no HTTP answer is behind it */
+    uint32_t retry_after_ms;  /* 0 when the other side named no time */
+    char text[400];           /* one line of UTF-8, no newline at the end; cut with "..." */
 };
 
 /* Fills `why` (which may be NULL) and returns false, so that `return failure_set(...)` reads well.

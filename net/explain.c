@@ -126,7 +126,34 @@ static void explain_timeout(const struct exchange *exchange, uint64_t waited_ms,
                     place->host, place->port);
 }
 
-void explain(const struct exchange *exchange, uint64_t waited_ms, struct failure *failure)
+static enum failure_stage stage_of(const struct exchange *exchange)
+{
+    switch ((int)exchange->result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return STAGE_NAME;
+    case CURLE_COULDNT_CONNECT:
+        return STAGE_CONNECT;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+        return STAGE_TLS;
+    case CURLE_OPERATION_TIMEDOUT:
+        return exchange->was_sent ? STAGE_ANSWER : STAGE_CONNECT;
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_ABORTED_BY_CALLBACK:
+        return STAGE_ANSWER;
+    default:
+        return STAGE_NONE;
+    }
+}
+
+static void explain_result(const struct exchange *exchange, uint64_t waited_ms,
+                           struct failure *failure)
 {
     const struct upstream *upstream = exchange->upstream;
 
@@ -190,4 +217,10 @@ void explain(const struct exchange *exchange, uint64_t waited_ms, struct failure
     default:
         failure_set(failure, FAILURE_NETWORK, "%s", curl_words(exchange));
     }
+}
+
+void explain(const struct exchange *exchange, uint64_t waited_ms, struct failure *failure)
+{
+    explain_result(exchange, waited_ms, failure);
+    failure->stage = stage_of(exchange);
 }

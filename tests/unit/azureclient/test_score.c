@@ -141,11 +141,14 @@ TEST(why_there_was_no_answer_is_told_apart)
     FAKE_OPEN(&fake, {"POST /score", 200});
     fake_score(&fake, uri, "canary-key", 9000);
     FAKE_FAILED(&fake, FAILURE_NETWORK, "refused");
+    assert_int_equal(fake.failure.stage, STAGE_CONNECT);
     snprintf(uri, sizeof(uri), "https://%.60s/score", fake.origin + strlen("http://"));
     fake_score(&fake, uri, "canary-key", 9000);
     FAKE_FAILED(&fake, FAILURE_NETWORK, "TLS");
+    assert_int_equal(fake.failure.stage, STAGE_TLS);
     fake_score(&fake, "https://nowhere.invalid/score", "canary-key", 9000);
     FAKE_FAILED(&fake, FAILURE_NETWORK, "unknown host nowhere.invalid");
+    assert_int_equal(fake.failure.stage, STAGE_NAME);
     fake_close(&fake);
     close(fd);
 }
