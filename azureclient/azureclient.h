@@ -50,7 +50,8 @@ enum azure_credential_method {
     AZURE_CREDENTIAL_CLIENT_CERTIFICATE, /* an assertion signed with the certificate's key */
     AZURE_CREDENTIAL_WORKLOAD_IDENTITY,  /* a projected service-account token */
     AZURE_CREDENTIAL_MANAGED_IDENTITY,   /* of the machine we run on: see below */
-    AZURE_CREDENTIAL_AZURE_CLI,          /* whoever has signed in with "az login" */
+    AZURE_CREDENTIAL_AZURE_CLI, /* whoever has signed in with "az login"; starts "az", so that libuv
+                                   takes over SIGCHLD */
     AZURE_CREDENTIAL_DEFAULT,
 };
 
