@@ -56,13 +56,19 @@ void vault_index_take(struct vault_client *client, const struct http_answer *ans
     client->index = copy;
 }
 
-size_t vault_index_headers(const struct vault_client *client, struct http_header *headers)
+void vault_index_drop(struct vault_client *client)
 {
-    if (!client->index) {
+    memory_free(client->index);
+    client->index = NULL;
+}
+
+size_t vault_index_headers(const char *index, struct http_header *headers)
+{
+    if (!index) {
         headers[0] = (struct http_header){.name = "X-Vault-Forward", .value = TEXT("active-node")};
         return 1;
     }
-    headers[0] = (struct http_header){.name = "X-Vault-Index", .value = text_of(client->index)};
+    headers[0] = (struct http_header){.name = "X-Vault-Index", .value = text_of(index)};
     headers[1] =
         (struct http_header){.name = "X-Vault-Inconsistent", .value = TEXT("forward-active-node")};
     return 2;

@@ -204,7 +204,7 @@ bool vault_errand_before(struct request *request)
         request->has_asked_namespace = true;
         return ask_or_fail(request, "/v1/sys/health", true, on_health);
     }
-    if (!request->plan.is_decisive || client->index || request->is_led)
+    if (!request->plan.is_decisive || vault_request_sends_index(request) || request->is_led)
         return false;
     if (vault_now_ms() < client->leader_until) {
         lead(request);

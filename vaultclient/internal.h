@@ -101,9 +101,11 @@ void vault_requests_judge(struct vault_client *client, enum token_health health)
 /* ---- consistency.c, clock.c ------------------------------------------------------------------ */
 
 void vault_index_take(struct vault_client *client, const struct http_answer *answer);
-/* Writes one or two headers of a decisive request; returns how many. They live until the next
- * answer. */
-size_t vault_index_headers(const struct vault_client *client, struct http_header *headers);
+/* The server refuses it: the next one it tells is taken, older or not. */
+void vault_index_drop(struct vault_client *client);
+/* Writes one or two headers of a decisive request, that of `index` or, when it is NULL, what stands
+ * for it; returns how many. They live until the next answer. */
+size_t vault_index_headers(const char *index, struct http_header *headers);
 void vault_clock_take(struct vault_client *client, const struct http_answer *answer);
 /* Says so when a refusal may come from a clock that is wrong. */
 void vault_clock_hint(const struct vault_client *client, struct failure *why);

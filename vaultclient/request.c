@@ -90,6 +90,11 @@ bool vault_request_uses_own_token(const struct request *request)
     return !request->plan.token && !request->plan.is_anonymous;
 }
 
+bool vault_request_sends_index(const struct request *request)
+{
+    return request->plan.is_decisive && request->client->index && !request->index_was_refused;
+}
+
 bool vault_request_is_late(const struct request *request, uint32_t pause_ms)
 {
     return vault_now_ms() + pause_ms >= request->plan.deadline;
@@ -132,7 +137,8 @@ static size_t write_headers(const struct request *request, struct http_header *h
             (struct http_header){.name = "X-Vault-Wrap-TTL", .value = text_of(wrap_ttl)};
     }
     if (request->plan.is_decisive)
-        count += vault_index_headers(client, headers + count);
+        count += vault_index_headers(vault_request_sends_index(request) ? client->index : NULL,
+                                     headers + count);
     return count;
 }
 

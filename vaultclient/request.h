@@ -32,7 +32,7 @@ struct request {
     bool is_led;         /* `server` was chosen by a redirect or because it leads */
     bool has_asked_leader, has_asked_namespace;
     bool has_place; /* under the limit of how many go out */
-    bool is_canceled, had_second_token;
+    bool is_canceled, had_second_token, index_was_refused;
     struct redirection redirection; /* that sys/leader is asked about */
     struct failure failure;
     request_done *done;
@@ -52,6 +52,8 @@ void vault_request_fail(struct request *request);
 /* The same on a later turn of the loop, and as it is. */
 void vault_request_end_later(struct request *request);
 bool vault_request_uses_own_token(const struct request *request);
+/* How far the cluster had come goes along. */
+bool vault_request_sends_index(const struct request *request);
 /* The time of the request ends before that. */
 bool vault_request_is_late(const struct request *request, uint32_t pause_ms);
 
@@ -65,9 +67,10 @@ void vault_request_without_leader(struct request *request);
 /* ---- course.c -------------------------------------------------------------------------------- */
 
 enum course {
-    COURSE_TELL,      /* it is the outcome */
-    COURSE_AGAIN,     /* after a pause: the server is busy or in trouble */
-    COURSE_BEHIND,    /* after a moment: it has not seen what we have */
+    COURSE_TELL,          /* it is the outcome */
+    COURSE_AGAIN,         /* after a pause: the server is busy or in trouble */
+    COURSE_BEHIND,        /* after a moment: it has not seen what we have */
+    COURSE_WITHOUT_INDEX, /* at once: it cannot read how far we have seen it come */
     COURSE_ELSEWHERE, /* to another server: this one cannot be reached, is sealed, is in trouble */
     COURSE_NO_LEADER, /* to another server, and again when none knows a leader */
     COURSE_REDIRECT,

@@ -82,6 +82,17 @@ static bool try_when_it_caught_up(struct request *request)
     return true;
 }
 
+/* Once, whatever the server hands out meanwhile. What it refuses with 400 it has not done. */
+static bool try_without_index(struct request *request)
+{
+    if (!request->plan.is_decisive || request->index_was_refused)
+        return false;
+    request->index_was_refused = true;
+    vault_index_drop(request->client);
+    vault_request_go_on(request);
+    return true;
+}
+
 static bool try_elsewhere(struct request *request)
 {
     struct servers *servers = &request->client->servers;
@@ -245,6 +256,8 @@ static bool takes_course(struct request *request, enum course course,
         return try_again(request, wait_of(answer));
     case COURSE_BEHIND:
         return try_when_it_caught_up(request);
+    case COURSE_WITHOUT_INDEX:
+        return try_without_index(request);
     case COURSE_ELSEWHERE:
         return try_elsewhere(request);
     case COURSE_NO_LEADER:

@@ -69,6 +69,9 @@ bool vault_wire_is_ambiguous(int status, struct text body);
 /* 429 with an empty list, or Vault Enterprise's 412: the server has not yet seen the state we told
  * it to have. A quota's 429 has words, and that of health has members of its own. */
 bool vault_wire_is_behind(int status, struct text body);
+/* It could not read the state we told it to have, or what to do when it has not: nothing was done.
+ */
+bool vault_wire_refuses_index(int status, struct text body);
 /* Nobody leads the cluster, or nobody this server knows of: nothing was done. */
 bool vault_wire_has_no_leader(int status, struct text body);
 /* Sealed or not initialised. */

@@ -14,6 +14,12 @@ bool vault_wire_is_behind(int status, struct text body)
     return status == 412 || (json_is_array(errors) && json_array_size(errors) == 0);
 }
 
+bool vault_wire_refuses_index(int status, struct text body)
+{
+    return status == 400 && (vault_wire_says(body, "\"X-Vault-Index\"") ||
+                             vault_wire_says(body, "\"X-Vault-Inconsistent\""));
+}
+
 bool vault_wire_has_no_leader(int status, struct text body)
 {
     return status == 472 || status == 473 ||

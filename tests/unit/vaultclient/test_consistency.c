@@ -83,6 +83,103 @@ TEST(an_index_that_no_header_may_hold_is_not_kept)
     pair_close(pair);
 }
 
+#define REFUSAL                                                                                    \
+    "HTTP/1.1 400 x\r\n\r\n{\"errors\":[\"failed to decode \\\"X-Vault-Index\\\" header\"]}"
+#define REFUSES_INDEX                                                                              \
+    {                                                                                              \
+        .act = LOOPBACK_LAST, .bytes = REFUSAL                                                     \
+    }
+
+static void expect_no_index(const struct pair *pair, unsigned n)
+{
+    expect_header(pair, n, "\r\nX-Vault-Forward: active-node\r\n");
+    assert_null(strstr(scene_request(pair->scene, READ, n), "X-Vault-In"));
+}
+
+TEST(an_index_that_the_server_itself_refuses_is_dropped_and_the_read_asked_once_more)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA_AT("garbage"), REFUSES_INDEX,
+                    DATA("{\"k\":\"v\"}", "1"), DATA_AT(INDEX_9), DATA_AT(INDEX_9));
+    pair_client(pair, false, (struct vault_settings){.max_tries = 1});
+    for (int i = 0; i < 4; i++) {
+        outcome = read_decisively(pair);
+        expect_kind(&outcome, FAILURE_NONE, "");
+    }
+    expect_header(pair, 1, "\r\nX-Vault-Index: garbage\r\n");
+    expect_no_index(pair, 2);
+    expect_no_index(pair, 3);
+    expect_header(pair, 4, "\r\nX-Vault-Index: " INDEX_9 "\r\n");
+    pair_close(pair);
+}
+
+TEST(a_wish_to_be_forwarded_that_the_server_does_not_know_is_dropped_too)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(
+        pair->scene->server, DATA_PATH, DATA_AT(INDEX_9),
+        SAYS("400", "{\"errors\":[\"unknown value for \\\"X-Vault-Inconsistent\\\" header\"]}"),
+        DATA("{\"k\":\"v\"}", "1"));
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = pair_read(pair);
+    outcome = read_decisively(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    expect_no_index(pair, 2);
+    pair_close(pair);
+}
+
+/* The other read brings the next index while the answer to the second try is awaited. */
+TEST(a_server_that_refuses_every_index_it_hands_out_is_asked_twice_and_no_more)
+{
+    static const struct loopback_step other[] = {
+        {.act = LOOPBACK_LAST,
+         .delay_ms = 50,
+         .bytes = "HTTP/1.1 200 x\r\nX-Vault-Index: rubbish\r\n\r\n{}"}};
+    static const struct loopback_step late[] = {
+        DATA_AT("garbage"),
+        REFUSES_INDEX,
+        {.act = LOOPBACK_LAST, .delay_ms = 400, .bytes = REFUSAL},
+        {.act = LOOPBACK_LAST, .bytes = REFUSAL}};
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome, aside = {0};
+
+    loopback_script(pair->scene->server, DATA_PATH, late, 4);
+    loopback_script(pair->scene->server, LOOK_PATH, other, 1);
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = pair_read(pair);
+    assert_non_null(
+        vault_read_metadata(pair->scene->client, vault_key_of("a"), 3, vault_on_metadata, &aside));
+    outcome = read_decisively(pair);
+    expect_kind(&outcome, FAILURE_INVALID, "400 failed to decode \"X-Vault-Index\" header");
+    vault_wait(&pair->scene->loop, &aside);
+    assert_int_equal(scene_count(pair->scene, READ), 3);
+    /* And so it is with each read, by itself. */
+    outcome = read_decisively(pair);
+    expect_kind(&outcome, FAILURE_INVALID, "400 failed to decode \"X-Vault-Index\" header");
+    assert_int_equal(scene_count(pair->scene, READ), 5);
+    pair_close(pair);
+}
+
+TEST(a_write_whose_index_is_refused_is_sent_once_more_and_done_once)
+{
+    struct pair *pair = pair_open();
+    struct vault_version first = {.version = 1};
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA_AT("garbage"), REFUSES_INDEX,
+                    DATA_AT("rubbish"), REFUSES_INDEX, WRITTEN("2"));
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = pair_read(pair);
+    outcome = vault_set_field(&pair->scene->loop, pair->scene->client, "a", "k", "new", &first);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(scene_count(pair->scene, WRITE), 2);
+    pair_close(pair);
+}
+
 TEST(what_a_write_rests_on_is_read_decisively)
 {
     struct pair *pair = pair_open();
@@ -156,11 +253,16 @@ TEST(a_server_without_a_cluster_is_asked_once_who_leads)
 
 int main(void)
 {
-    return RUN(CASE(the_last_index_goes_with_a_decisive_read_and_never_alone),
-               CASE(what_a_standby_tells_of_its_own_place_does_not_set_us_back),
-               CASE(an_index_that_no_header_may_hold_is_not_kept),
-               CASE(what_a_write_rests_on_is_read_decisively),
-               CASE(without_an_index_the_node_that_leads_is_asked),
-               CASE(a_leader_that_cannot_be_asked_does_not_keep_the_read_from_being_answered),
-               CASE(a_server_without_a_cluster_is_asked_once_who_leads));
+    return RUN(
+        CASE(the_last_index_goes_with_a_decisive_read_and_never_alone),
+        CASE(what_a_standby_tells_of_its_own_place_does_not_set_us_back),
+        CASE(an_index_that_no_header_may_hold_is_not_kept),
+        CASE(an_index_that_the_server_itself_refuses_is_dropped_and_the_read_asked_once_more),
+        CASE(a_wish_to_be_forwarded_that_the_server_does_not_know_is_dropped_too),
+        CASE(a_server_that_refuses_every_index_it_hands_out_is_asked_twice_and_no_more),
+        CASE(a_write_whose_index_is_refused_is_sent_once_more_and_done_once),
+        CASE(what_a_write_rests_on_is_read_decisively),
+        CASE(without_an_index_the_node_that_leads_is_asked),
+        CASE(a_leader_that_cannot_be_asked_does_not_keep_the_read_from_being_answered),
+        CASE(a_server_without_a_cluster_is_asked_once_who_leads));
 }
