@@ -142,6 +142,12 @@ void vault_servers_worked(struct servers *servers, unsigned which)
 
 /* ---- redirects ------------------------------------------------------------------------------- */
 
+/* What was said over TLS is not said again without, whatever a server asks. */
+static bool same_scheme(const struct origin *a, const struct origin *b)
+{
+    return origin_is_tls(a) == origin_is_tls(b);
+}
+
 static unsigned find(const struct servers *servers, const struct origin *origin)
 {
     for (unsigned i = 0; i < servers->count; i++)
@@ -176,8 +182,11 @@ void vault_servers_redirect(const struct servers *servers, unsigned from, const 
         !origin_resolve(&server->origin, server->origin.base_path, target, location, &to, &why))
         return;
     ret->server = find(servers, &to);
-    if (ret->server == SERVER_LIMIT) {
+    if (!same_scheme(&server->origin, &to))
+        ret->to = REDIRECT_SCHEME;
+    else if (ret->server == SERVER_LIMIT)
         ret->to = REDIRECT_ELSEWHERE;
+    if (ret->to != REDIRECT_NOWHERE) {
         ret->origin = origin_string(&to);
         return;
     }
@@ -227,11 +236,11 @@ unsigned vault_servers_announced(struct servers *servers, unsigned from, struct 
     struct failure why;
     unsigned known = SERVER_LIMIT;
 
-    if (!copy || !witness->origin.host || !origin_parse(copy, &origin, &why))
+    if (!copy || !witness->origin.host || !origin_parse(copy, &origin, &why) ||
+        !same_scheme(&witness->origin, &origin))
         goto out;
     known = find(servers, &origin);
     if (known != SERVER_LIMIT || !servers->may_be_announced ||
-        origin_is_tls(&origin) != origin_is_tls(&witness->origin) ||
         (!origin_is_tls(&origin) && !origin_is_loopback(&origin)))
         goto out;
     snprintf(name, sizeof name, "vault %s", copy);

@@ -155,7 +155,7 @@ static bool wait_for_upgrade(struct request *request)
 /* True for what may only be a moment between two leaders. */
 static bool explain_redirect(struct request *request, int status, const struct redirection *to)
 {
-    const char *place = to->to == REDIRECT_ELSEWHERE && to->origin ? to->origin : "nowhere";
+    const char *place = to->origin ? to->origin : "nowhere";
     bool is_again = request->redirected_target != NULL;
 
     if (to->to == REDIRECT_TO_ITSELF)
@@ -163,8 +163,9 @@ static bool explain_redirect(struct request *request, int status, const struct r
     else if (to->to == REDIRECT_TO)
         place = request->client->servers.list[to->server].address;
     failure_set(&request->failure, FAILURE_REMOTE,
-                "no active node at this address: it answered %d and pointed to %s%s", status, place,
-                is_again ? ", after a first redirect" : "");
+                "no active node at this address: it answered %d and pointed to %s%s%s", status,
+                place, is_again ? ", after a first redirect" : "",
+                to->to == REDIRECT_SCHEME ? ", over another scheme, which is not followed" : "");
     request->failure.http_status = status;
     return is_again || to->to == REDIRECT_TO_ITSELF;
 }

@@ -41,20 +41,21 @@ enum redirect {
     REDIRECT_TO,        /* a server we know */
     REDIRECT_TO_ITSELF, /* the same place again: it takes itself for the active node, and is not */
     REDIRECT_ELSEWHERE, /* to nobody we know */
+    REDIRECT_SCHEME,    /* out of TLS, or into it: to nobody, known or not */
     REDIRECT_NOWHERE,   /* no address that may be followed or shown */
 };
 struct redirection {
     enum redirect to;
     unsigned server; /* TO */
     char *target;    /* TO: for the caller to free; NULL when out of memory */
-    char *origin;    /* ELSEWHERE: to show and compare; for the caller to free */
+    char *origin;    /* ELSEWHERE, SCHEME: to show and compare; for the caller to free */
 };
 /* Where `location`, in the answer of server `from` to `target`, leads. */
 void vault_servers_redirect(const struct servers *servers, unsigned from, const char *target,
                             struct text location, struct redirection *ret);
 /* `origin` as in a redirection. */
 bool vault_servers_is_at(const struct servers *servers, unsigned which, const char *origin);
-/* The server with this address, added when `from` may name it: over the same scheme, TLS with
+/* The server with this address, added when `from` may name it: over its own scheme, TLS with
  * verification or loopback. SERVER_LIMIT: it may not, or there is no memory. */
 unsigned vault_servers_announced(struct servers *servers, unsigned from, struct text address);
 

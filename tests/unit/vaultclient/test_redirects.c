@@ -80,35 +80,100 @@ TEST(nobody_else_is_followed_to_and_the_token_stays_here)
                  "no active node");
 }
 
+/* A server with TLS, beside the pair's, which have none. */
+struct tls {
+    struct pair *pair;
+    struct loopback *server;
+    char folder[32], ca[64];
+};
+
+static struct tls tls_open(void)
+{
+    struct tls tls = {.pair = pair_open(), .folder = "/tmp/keydrift-vault-XXXXXX"};
+    char cert[64], key[64];
+
+    assert_non_null(mkdtemp(tls.folder));
+    loopback_make_certificates(tls.folder);
+    snprintf(cert, sizeof cert, "%s/server.pem", tls.folder);
+    snprintf(key, sizeof key, "%s/server.key", tls.folder);
+    snprintf(tls.ca, sizeof tls.ca, "%s/ca.pem", tls.folder);
+    tls.server = loopback_open(&tls.pair->scene->loop,
+                               &(struct loopback_settings){.cert_file = cert, .key_file = key});
+    LOOPBACK_SCRIPT(tls.server, LOOKUP_PATH, LOOKUP_OK);
+    LOOPBACK_SCRIPT(tls.server, MOUNT_PATH, MOUNT_V2);
+    return tls;
+}
+
+static void tls_close(struct tls *tls)
+{
+    char command[80];
+
+    loopback_close(tls->server);
+    pair_close(tls->pair);
+    snprintf(command, sizeof command, "rm -r %s", tls->folder);
+    assert_int_equal(system(command), 0);
+}
+
+/* Neither a configured address without TLS nor one that is named as the leader. */
 TEST(a_redirect_from_tls_to_plain_http_is_not_followed)
 {
-    char folder[] = "/tmp/keydrift-vault-XXXXXX", files[3][64], command[80];
-    struct pair *pair = pair_open();
-    struct loopback *tls;
-    struct vault_outcome outcome;
+    for (int knows_it = 0; knows_it < 2; knows_it++) {
+        struct tls tls = tls_open();
+        struct vault_outcome outcome;
 
-    assert_non_null(mkdtemp(folder));
-    loopback_make_certificates(folder);
-    snprintf(files[0], sizeof files[0], "%s/server.pem", folder);
-    snprintf(files[1], sizeof files[1], "%s/server.key", folder);
-    snprintf(files[2], sizeof files[2], "%s/ca.pem", folder);
-    tls = loopback_open(&pair->scene->loop,
-                        &(struct loopback_settings){.cert_file = files[0], .key_file = files[1]});
-    LOOPBACK_SCRIPT(tls, LOOKUP_PATH, LOOKUP_OK);
-    LOOPBACK_SCRIPT(tls, MOUNT_PATH, MOUNT_V2);
-    pair_redirects(pair, 0, tls, loopback_origin(pair->second));
-    pair_names_leader(pair, 1, tls, loopback_origin(pair->second));
-    pair_client(pair, false,
-                (struct vault_settings){
-                    .address = loopback_origin(tls), .ca_file = files[2], .timeout_ms = 3000});
+        pair_redirects(tls.pair, 0, tls.server, loopback_origin(tls.pair->second));
+        pair_names_leader(tls.pair, 1, tls.server, loopback_origin(tls.pair->second));
+        pair_client(
+            tls.pair, knows_it,
+            (struct vault_settings){.address = loopback_origin(tls.server), .ca_file = tls.ca});
+        outcome = pair_create(tls.pair);
+        expect_kind(&outcome, FAILURE_REMOTE, "no active node");
+        expect_kind(&outcome, FAILURE_REMOTE, loopback_origin(tls.pair->second));
+        expect_kind(&outcome, FAILURE_REMOTE, ", over another scheme, which is not followed");
+        assert_int_equal(loopback_count(tls.pair->second), 0);
+        assert_int_equal(count_at(tls.server, WRITE), 1);
+        tls_close(&tls);
+    }
+}
+
+TEST(a_redirect_from_plain_http_to_tls_is_not_followed_either)
+{
+    struct tls tls = tls_open();
+    struct pair *pair = tls.pair;
+    struct vault_outcome outcome;
+    const char *more[] = {loopback_origin(tls.server)};
+
+    pair_redirects(pair, 0, pair->scene->server, loopback_origin(tls.server));
+    scene_open_client(pair->scene, (struct vault_settings){.more_addresses = more,
+                                                           .more_address_count = 1,
+                                                           .ca_file = tls.ca,
+                                                           .timeout_ms = 20000});
     outcome = pair_create(pair);
-    expect_kind(&outcome, FAILURE_REMOTE, "no active node");
-    assert_int_equal(loopback_count(pair->second), 0);
-    assert_int_equal(count_at(tls, WRITE) > 0, 1);
-    loopback_close(tls);
-    pair_close(pair);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    assert_int_equal(system(command), 0);
+    expect_kind(&outcome, FAILURE_REMOTE, ", over another scheme, which is not followed");
+    assert_int_equal(loopback_count(tls.server), 0);
+    tls_close(&tls);
+}
+
+TEST(a_decisive_read_over_tls_does_not_go_to_a_leader_without_it)
+{
+    for (int knows_it = 0; knows_it < 2; knows_it++) {
+        struct tls tls = tls_open();
+        struct vault_outcome outcome = {0};
+
+        LOOPBACK_SCRIPT(tls.server, DATA_PATH, DATA("{\"k\":\"over TLS\"}", "1"));
+        pair_names_leader(tls.pair, 1, tls.server, loopback_origin(tls.pair->second));
+        pair_client(
+            tls.pair, knows_it,
+            (struct vault_settings){.address = loopback_origin(tls.server), .ca_file = tls.ca});
+        assert_non_null(vault_read_field(tls.pair->scene->client, vault_key_of("a"), TEXT("k"), 0,
+                                         VAULT_DECISIVE, vault_on_field, &outcome));
+        vault_wait(&tls.pair->scene->loop, &outcome);
+        expect_kind(&outcome, FAILURE_NONE, "");
+        assert_string_equal(outcome.value, "over TLS");
+        assert_int_equal(count_at(tls.server, LEADER), 1);
+        assert_int_equal(loopback_count(tls.pair->second), 0);
+        tls_close(&tls);
+    }
 }
 
 TEST(trap_2_a_leader_that_redirects_writes_to_itself_is_no_leader)
@@ -174,6 +239,8 @@ int main(void)
         CASE(the_leader_that_a_server_names_is_followed_to),
         CASE(nobody_else_is_followed_to_and_the_token_stays_here),
         CASE(a_redirect_from_tls_to_plain_http_is_not_followed),
+        CASE(a_redirect_from_plain_http_to_tls_is_not_followed_either),
+        CASE(a_decisive_read_over_tls_does_not_go_to_a_leader_without_it),
         CASE(trap_2_a_leader_that_redirects_writes_to_itself_is_no_leader),
         CASE(trap_10_a_write_that_ends_in_a_second_redirect_is_a_failure),
         CASE(only_307_and_308_are_followed));
