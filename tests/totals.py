@@ -24,6 +24,9 @@ VAULTS = [(re.compile(pattern), label) for pattern, label in (
     (r"/ cluster raft openbao (.+)$", r"three raft processes of OpenBao \1"),
     (r"/ cluster openbao (.+)$", r"three nodes of OpenBao \1"),
     (r"/ .* openbao (\d.+)$", r"OpenBao \1"),
+    (r"/ cluster raft vault (\d.+)$", r"three raft processes of HashiCorp Vault \1"),
+    (r"/ cluster vault (\d.+)$", r"three nodes of HashiCorp Vault \1"),
+    (r"/ .* vault (\d.+)$", r"HashiCorp Vault \1"),
     (r"/ lab openbao$", "OpenBao in the lab's place"),
     (r"/ lab vault$", "the lab's Vault"),
     (r"/ vaultclient ", "vaultclient against a scripted server, or none"))]

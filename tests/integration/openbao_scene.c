@@ -23,6 +23,13 @@ bool server_is(const char *version)
     return strncmp(given("OPENBAO_VERSION"), version, strlen(version)) == 0;
 }
 
+bool server_is_vault(void)
+{
+    const char *product = getenv("OPENBAO_PRODUCT");
+
+    return product && strcmp(product, "vault") == 0;
+}
+
 struct vault_client *open_client(struct scene *scene, const struct vault_auth *auth,
                                  const char *namespace_path)
 {

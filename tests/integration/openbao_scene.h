@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A real OpenBao (tests/support/with_openbao.py), an administrator who prepares it with the root
- * token, and the client under test, logged in with the AppRole. Each case uses paths of its own. */
+/* A real OpenBao or Vault (tests/support/with_openbao.py), an administrator who prepares it with
+ * the root token, and the client under test, logged in with the AppRole. Each case uses paths of
+ * its own. */
 #ifndef TESTS_INTEGRATION_OPENBAO_SCENE_H
 #define TESTS_INTEGRATION_OPENBAO_SCENE_H
 
@@ -24,6 +25,8 @@ void scene_close(struct scene *scene);
 const char *given(const char *name);
 /* Does the server's version begin so? "2.6" */
 bool server_is(const char *version);
+/* HashiCorp Vault's community edition, which differs from OpenBao here and there. */
+bool server_is_vault(void);
 /* Another client, for the test to close. */
 struct vault_client *open_client(struct scene *scene, const struct vault_auth *auth,
                                  const char *namespace_path);

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a program beside a real OpenBao cluster of three nodes.
+"""Runs a program beside a real cluster of three nodes, of OpenBao or HashiCorp Vault.
 
-    with_cluster.py [--version VERSION] dev|raft [--] PROGRAM [ARGUMENT...]
+    with_cluster.py [--version VERSION | --binary FILE] dev|raft [--] PROGRAM [ARGUMENT...]
 
 dev   one process, TLS, memory: standbys forward everything, nothing is ever stale.
-raft  three processes, plain HTTP: standbys answer reads from their own copy, and a process can be stopped
-      or killed. Elections are made as quick as the settings allow.
+raft  three processes, plain HTTP: OpenBao's standbys answer reads from their own copy, and a process can be
+      stopped or killed. Elections are made as quick as the settings allow.
 
 KV v2 is mounted at kv/. The program finds in its environment OPENBAO_CLUSTER (dev or raft), OPENBAO_ADDRS
 (three, with blanks between), OPENBAO_CACERT (dev), OPENBAO_PIDS (raft, in the order of the addresses),
-OPENBAO_ROOT_TOKEN and OPENBAO_VERSION; this program ends with its exit status. A missing server is told as
+OPENBAO_ROOT_TOKEN, OPENBAO_VERSION and OPENBAO_PRODUCT; this program ends with its exit status. A missing server is told as
 with_openbao.py does.
 """
 import json
@@ -178,7 +178,7 @@ def run(kind, binary, command):
         try:
             given = cluster.start(binary)
             cluster.mount()
-            version = cluster.call(cluster.addresses[0], "GET", "sys/seal-status")["version"]
+            server = cluster.call(cluster.addresses[0], "GET", "sys/seal-status")
         except (OSError, ssl.SSLError) as error:
             log = (cluster.dir / "log").read_text(errors="replace")
             cluster.stop()
@@ -189,24 +189,19 @@ def run(kind, binary, command):
     try:
         return subprocess.call(command, env={
             **os.environ, **given, "OPENBAO_CLUSTER": kind, "OPENBAO_ADDRS": " ".join(cluster.addresses),
-            "OPENBAO_ROOT_TOKEN": cluster.token, "OPENBAO_VERSION": version})
+            "OPENBAO_ROOT_TOKEN": cluster.token, "OPENBAO_VERSION": server["version"],
+            "OPENBAO_PRODUCT": with_openbao.product_of(server)})
     finally:
         cluster.stop()
 
 
 def main():
-    command = sys.argv[1:]
-    version = None
-    if command[:1] == ["--version"]:
-        version, command = command[1], command[2:]
+    binary, command = with_openbao.chosen_server(sys.argv[1:])
     kind, command = (command[0], command[1:]) if command[:1] in (["dev"], ["raft"]) else (None, [])
     if command[:1] == ["--"]:
         command = command[1:]
     if not command:
         sys.exit(__doc__)
-    binary = with_openbao.find_server(version)
-    if not binary:
-        with_openbao.skip(f"OpenBao {version or ''} is not installed: ./run deps test")
     # So that `finally` stops the cluster when the test runner stops us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     status = run(kind, binary, command)

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a program beside a real OpenBao server.
+"""Runs a program beside a real OpenBao server, or HashiCorp Vault.
 
-    with_openbao.py [--version VERSION] [--] PROGRAM [ARGUMENT...]
+    with_openbao.py [--version VERSION | --binary FILE] [--] PROGRAM [ARGUMENT...]
 
 The server is a dev server over TLS on 127.0.0.1 with a home of its own. It has KV v2 at kv/, KV v1 at kv1/
 and an AppRole "keydrift" whose policy may read and write below both. The program finds in its environment
 
     OPENBAO_ADDR OPENBAO_CACERT OPENBAO_ROOT_TOKEN OPENBAO_ROLE_ID OPENBAO_SECRET_ID OPENBAO_DIR
-    OPENBAO_BIN OPENBAO_PID OPENBAO_VERSION
+    OPENBAO_BIN OPENBAO_PID OPENBAO_VERSION OPENBAO_PRODUCT (openbao or vault)
 
 and this program ends with its exit status. Where the server is not installed (requirements-openbao.txt
 into .venv, that of another VERSION into .venv/openbao-VERSION) that is a skipped TAP test, or a failure with KEYDRIFT_REQUIRE_SERVERS=1.
+Vault comes from nowhere but --binary.
 """
 import json
 import os
@@ -47,6 +48,24 @@ def find_server(version=None):
         if os.access(path, os.X_OK):
             return str(path)
     return None if version else shutil.which("bao")
+
+
+def chosen_server(arguments):
+    """The binary that "--version VERSION" or "--binary FILE" in front asks for, and the arguments after it."""
+    if arguments[:1] == ["--binary"]:
+        return arguments[1], arguments[2:]
+    version = None
+    if arguments[:1] == ["--version"]:
+        version, arguments = arguments[1], arguments[2:]
+    binary = find_server(version)
+    if not binary:
+        skip(f"OpenBao {version or ''} is not installed: ./run deps test")
+    return binary, arguments
+
+
+def product_of(seal_status):
+    """Of one origin, and told apart by the name of one date."""
+    return "vault" if "build_date" in seal_status else "openbao"
 
 
 def skip(why):
@@ -89,7 +108,7 @@ class Server:
             stderr=self.log)
 
     def config(self):
-        """An audit device "main" whose log is DIR/audit.log: the server takes none by its API."""
+        """An audit device "main" whose log is DIR/audit.log: OpenBao takes none by its API, Vault only there."""
         path = self.dir / "config.hcl"
         path.write_text(f'audit "file" "main" {{\n  options {{ file_path = "{self.dir}/audit.log" }}\n}}\n')
         return path
@@ -116,7 +135,12 @@ class Server:
                 time.sleep(0.02)
 
     def start(self):
-        health = self.wait(lambda: self.call("GET", "sys/health"))
+        self.wait(lambda: self.call("GET", "sys/health"))
+        server = self.call("GET", "sys/seal-status")
+        product = product_of(server)
+        if product == "vault":
+            self.call("POST", "sys/audit/main",
+                      {"type": "file", "options": {"file_path": f"{self.dir}/audit.log"}})
         self.call("POST", "sys/mounts/kv", {"type": "kv", "options": {"version": "2"}})
         self.call("POST", "sys/mounts/kv1", {"type": "kv", "options": {"version": "1"}})
         # A new v2 mount answers 400 for a moment.
@@ -130,7 +154,8 @@ class Server:
         return {"OPENBAO_ADDR": self.address, "OPENBAO_CACERT": str(self.ca_file),
                 "OPENBAO_ROOT_TOKEN": self.token, "OPENBAO_ROLE_ID": role_id,
                 "OPENBAO_SECRET_ID": secret_id, "OPENBAO_DIR": str(self.dir),
-                "OPENBAO_PID": str(self.process.pid), "OPENBAO_VERSION": health["version"]}
+                "OPENBAO_PID": str(self.process.pid), "OPENBAO_VERSION": server["version"],
+                "OPENBAO_PRODUCT": product}
 
     def stop(self):
         self.process.send_signal(signal.SIGCONT)
@@ -164,17 +189,11 @@ def run(binary, command):
 
 
 def main():
-    command = sys.argv[1:]
-    version = None
-    if command[:1] == ["--version"]:
-        version, command = command[1], command[2:]
+    binary, command = chosen_server(sys.argv[1:])
     if command[:1] == ["--"]:
         command = command[1:]
     if not command:
         sys.exit(__doc__)
-    binary = find_server(version)
-    if not binary:
-        skip(f"OpenBao {version or ''} is not installed: ./run deps test")
     # So that `finally` stops the server when the test runner stops us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     status = run(binary, command)
