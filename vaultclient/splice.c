@@ -19,6 +19,7 @@ struct scanner {
     unsigned depth;
     struct text *names; /* raw, with their quotes */
     size_t name_count, name_room;
+    bool has_escaped_names; /* one thing can be spelt in two ways */
     struct failure *why;
 };
 
@@ -92,27 +93,50 @@ static size_t write_utf8(int32_t point, char out[4])
     return 4;
 }
 
+/* Most letters of an answer stand for themselves. */
+static bool is_plain(char letter)
+{
+    unsigned char c = (unsigned char)letter;
+
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Moves behind an escape or a letter outside ASCII; refuses what is neither. */
+static bool scan_odd_letter(struct scanner *scanner)
+{
+    unsigned char c = (unsigned char)scanner->json.start[scanner->at];
+    size_t size;
+
+    if (c < 0x20)
+        return refuse(scanner, "a control character in a string");
+    if (c == '\\')
+        return read_escape(scanner->json, &scanner->at) >= 0 ||
+               refuse(scanner, "an unknown escape or half a surrogate pair");
+    size = text_letter_size(text_part(scanner->json, scanner->at, SIZE_MAX));
+    scanner->at += size;
+    return size || refuse(scanner, "a string that is not UTF-8");
+}
+
 static bool scan_string(struct scanner *scanner, struct text *raw)
 {
     struct text json = scanner->json;
-    size_t from = scanner->at++;
+    size_t from = scanner->at, at = from + 1;
 
-    while (scanner->at < json.size) {
-        unsigned char c = (unsigned char)json.start[scanner->at];
-
-        if (c == '"') {
-            scanner->at++;
-            *raw = text_part(json, from, scanner->at - from);
-            return text_is_utf8(*raw) || refuse(scanner, "a string that is not UTF-8");
-        }
-        if (c < 0x20)
-            return refuse(scanner, "a control character in a string");
-        if (c != '\\')
-            scanner->at++;
-        else if (read_escape(json, &scanner->at) < 0)
-            return refuse(scanner, "an unknown escape or half a surrogate pair");
+    for (;;) {
+        while (at < json.size && is_plain(json.start[at]))
+            at++;
+        scanner->at = at;
+        if (at >= json.size)
+            return refuse(scanner, "a string without end");
+        if (json.start[at] == '"')
+            break;
+        if (!scan_odd_letter(scanner))
+            return false;
+        at = scanner->at;
     }
-    return refuse(scanner, "a string without end");
+    scanner->at++;
+    *raw = text_part(json, from, scanner->at - from);
+    return true;
 }
 
 /* The bytes of a checked raw string, one after the other. */
@@ -142,6 +166,7 @@ static int next_byte(struct reader *reader)
     return (unsigned char)reader->pending[0];
 }
 
+/* By the bytes that the names stand for. */
 static int compare_names(const void *left, const void *right)
 {
     struct reader a = reader_of(*(const struct text *)left);
@@ -157,10 +182,22 @@ static int compare_names(const void *left, const void *right)
     }
 }
 
+/* Any order that puts equal ones side by side will do: most differ in size. */
+static int compare_plain_names(const void *left, const void *right)
+{
+    const struct text *a = left, *b = right;
+
+    if (a->size != b->size)
+        return a->size < b->size ? -1 : 1;
+    return memcmp(a->start, b->start, a->size);
+}
+
 static bool raw_is(struct text raw, struct text plain)
 {
     struct reader reader = reader_of(raw);
 
+    if (!text_contains_byte(raw, '\\'))
+        return text_equal(reader.raw, plain);
     for (size_t i = 0; i < plain.size; i++)
         if (next_byte(&reader) != (unsigned char)plain.start[i])
             return false;
@@ -169,10 +206,14 @@ static bool raw_is(struct text raw, struct text plain)
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void skip_blanks(struct scanner *scanner)
 {
-    while (scanner->at < scanner->json.size &&
-           memchr(" \t\r\n", scanner->json.start[scanner->at], 4))
+    while (scanner->at < scanner->json.size && is_blank(scanner->json.start[scanner->at]))
         scanner->at++;
 }
 
@@ -237,21 +278,24 @@ static bool remember_name(struct scanner *scanner, struct text name)
         scanner->name_room = room;
     }
     scanner->names[scanner->name_count++] = name;
+    scanner->has_escaped_names |= text_contains_byte(name, '\\');
     return true;
 }
 
 /* Forgets the names from `first` on: the object they belong to has ended. */
 static bool check_names(struct scanner *scanner, size_t first)
 {
+    int (*compare)(const void *, const void *) =
+        scanner->has_escaped_names ? compare_names : compare_plain_names;
     struct text *names = scanner->names + first;
     size_t count = scanner->name_count - first;
 
     scanner->name_count = first;
     if (count < 2)
         return true;
-    qsort(names, count, sizeof *names, compare_names);
+    qsort(names, count, sizeof *names, compare);
     for (size_t i = 1; i < count; i++)
-        if (compare_names(&names[i - 1], &names[i]) == 0)
+        if (compare(&names[i - 1], &names[i]) == 0)
             return refuse(scanner, "two members of one object have the same name");
     return true;
 }
@@ -353,29 +397,44 @@ bool vault_splice_check(struct text json, struct failure *why)
 
 /* ---- on checked text ------------------------------------------------------------------------- */
 
-/* Moves behind a value known to be well-formed: no names, no recursion. */
-static void skip_value(struct scanner *scanner)
+/* The offset behind the string at `at`, known to be well-formed. */
+static size_t behind_string(struct text json, size_t at)
 {
-    unsigned open = 0;
+    for (at++; at < json.size && json.start[at] != '"';)
+        at += json.start[at] == '\\' ? 2 : 1;
+    return at + 1;
+}
 
-    do {
-        char c = peek(scanner);
+/* Behind a number or a word: they end where punctuation or white space begins. */
+static size_t behind_word(struct text json, size_t at)
+{
+    while (at < json.size && json.start[at] != ',' && json.start[at] != '}' &&
+           json.start[at] != ']' && !is_blank(json.start[at]))
+        at++;
+    return at;
+}
+
+/* Behind any value known to be well-formed: no names, no recursion. */
+static size_t behind_value(struct text json, size_t at)
+{
+    size_t open = 0;
+
+    if (at < json.size && json.start[at] != '{' && json.start[at] != '[')
+        return json.start[at] == '"' ? behind_string(json, at) : behind_word(json, at);
+    while (at < json.size) {
+        char c = json.start[at];
 
         if (c == '"') {
-            for (scanner->at++; scanner->at < scanner->json.size && peek(scanner) != '"';)
-                scanner->at += peek(scanner) == '\\' ? 2 : 1;
-            scanner->at++;
-        } else if (c == '{' || c == '[') {
-            open++;
-            scanner->at++;
-        } else if (open) {
-            open -= c == '}' || c == ']';
-            scanner->at++;
-        } else {
-            while (scanner->at < scanner->json.size && !memchr(",}] \t\r\n", peek(scanner), 7))
-                scanner->at++;
+            at = behind_string(json, at);
+            continue;
         }
-    } while (open && scanner->at < scanner->json.size);
+        at++;
+        if (c == '{' || c == '[')
+            open++;
+        else if ((c == '}' || c == ']') && --open == 0)
+            break;
+    }
+    return at;
 }
 
 bool vault_splice_member(struct text object, struct text name, struct text *value)
@@ -384,7 +443,7 @@ bool vault_splice_member(struct text object, struct text name, struct text *valu
 
     if (!take(&scanner, '{'))
         return false;
-    for (;;) {
+    do {
         struct text found;
         size_t from;
 
@@ -392,22 +451,21 @@ bool vault_splice_member(struct text object, struct text name, struct text *valu
         if (peek(&scanner) != '"')
             return false;
         from = scanner.at;
-        skip_value(&scanner);
+        scanner.at = behind_string(scanner.json, from);
         found = text_part(scanner.json, from, scanner.at - from);
         skip_blanks(&scanner);
         if (!take(&scanner, ':'))
             return false;
         skip_blanks(&scanner);
         from = scanner.at;
-        skip_value(&scanner);
+        scanner.at = behind_value(scanner.json, from);
         if (raw_is(found, name)) {
             *value = text_part(scanner.json, from, scanner.at - from);
             return true;
         }
         skip_blanks(&scanner);
-        if (!take(&scanner, ','))
-            return false;
-    }
+    } while (take(&scanner, ','));
+    return false;
 }
 
 bool vault_splice_decode(struct text value, struct buffer *out)

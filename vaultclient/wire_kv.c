@@ -36,39 +36,55 @@ static bool read_time(struct text text, int64_t *at, int64_t *rest_ns)
     return true;
 }
 
-static bool need_time(const json_t *json, const char *path, int64_t *at, int64_t *rest_ns,
-                      struct failure *why)
-{
-    struct text text;
+/* ---- members of checked text ----------------------------------------------------------------- */
 
-    if (!json_need_text(json, path, &text, why))
-        return false;
-    return read_time(text, at, rest_ns) ||
-           failure_set(why, FAILURE_PROTOCOL, "\"%s\" is not a time", path);
+static struct text member(struct text object, const char *name)
+{
+    struct text value;
+
+    return vault_splice_member(object, text_of(name), &value) ? value : TEXT("null");
 }
 
-static bool need_version(const json_t *json, const char *path, uint32_t *ret, struct failure *why)
+static bool is_object(struct text raw)
 {
-    int64_t version;
+    return text_starts_with(raw, TEXT("{"));
+}
 
-    if (!json_need_integer(json, path, &version, why))
-        return false;
-    if (version < 1 || version > UINT32_MAX)
-        return failure_set(why, FAILURE_PROTOCOL, "\"%s\" is not a version number", path);
+/* What stands between the quotes of a string; empty for anything else. Times need no escapes. */
+static struct text plain_member(struct text object, const char *name)
+{
+    struct text raw = member(object, name);
+
+    return text_starts_with(raw, TEXT("\"")) ? text_part(raw, 1, raw.size - 2) : TEXT("");
+}
+
+static bool need_time(struct text object, const char *name, int64_t *at, int64_t *rest_ns,
+                      struct failure *why)
+{
+    return read_time(plain_member(object, name), at, rest_ns) ||
+           failure_set(why, FAILURE_PROTOCOL, "\"%s\" is not a time", name);
+}
+
+static bool need_version(struct text object, const char *name, uint32_t *ret, struct failure *why)
+{
+    uint64_t version;
+
+    if (!text_parse_u64(member(object, name), UINT32_MAX, &version) || version < 1)
+        return failure_set(why, FAILURE_PROTOCOL, "\"%s\" is not a version number", name);
     *ret = (uint32_t)version;
     return true;
 }
 
 /* The object that describes one version, in data answers and in those of writes. */
-static bool read_version(const json_t *json, struct vault_version *ret, struct failure *why)
+static bool read_version(struct text object, struct vault_version *ret, struct failure *why)
 {
     struct vault_version version = {.kv = 2};
 
-    if (!need_version(json, "version", &version.version, why) ||
-        !need_time(json, "created_time", &version.created_at, &version.created_ns, why))
+    if (!need_version(object, "version", &version.version, why) ||
+        !need_time(object, "created_time", &version.created_at, &version.created_ns, why))
         return false;
-    version.is_destroyed = json_boolean_at(json, "destroyed", false);
-    version.is_deleted = json_text_at(json, "deletion_time").size > 0;
+    version.is_destroyed = text_is(member(object, "destroyed"), "true");
+    version.is_deleted = plain_member(object, "deletion_time").size > 0;
     *ret = version;
     return true;
 }
@@ -104,30 +120,16 @@ bool vault_wire_mount(struct text body, struct text mount, int *version, struct 
 
 /* ---- what is not there ----------------------------------------------------------------------- */
 
-static struct text member(struct text object, const char *name)
-{
-    struct text value;
-
-    return vault_splice_member(object, text_of(name), &value) ? value : TEXT("null");
-}
-
-static bool is_object(struct text raw)
-{
-    return text_starts_with(raw, TEXT("{"));
-}
-
 /* A 404 with metadata: there was such a version. */
 static bool explain_gone(struct text metadata, struct failure *why)
 {
-    json_t *json cleanup_with(json_clean) = json_read_object(metadata, why);
+    struct text when = plain_member(metadata, "deletion_time");
     struct vault_version version;
-    struct text when;
 
-    if (!json || !read_version(json, &version, why))
+    if (!read_version(metadata, &version, why))
         return false;
     if (version.is_destroyed)
         return failure_set(why, FAILURE_DESTROYED, "version %u was destroyed", version.version);
-    when = json_text_at(json, "deletion_time");
     return failure_set(why, FAILURE_DELETED, "version %u was deleted at %.*s", version.version,
                        TEXT_ARG(when));
 }
@@ -173,37 +175,35 @@ bool vault_wire_metadata(int status, struct text body, int64_t now, struct vault
 bool vault_wire_metadata_of(int status, struct text body, uint32_t asked, int64_t now,
                             struct vault_version *ret, struct failure *why)
 {
-    json_t *answer cleanup_with(json_clean) = NULL;
     struct vault_version version = {.kv = 2};
-    const json_t *current;
+    struct text data, current;
     int64_t deleted_at, ignored;
     char number[16];
 
     if (status != 200)
         return explain_no_data(status, body, why);
-    answer = json_read_object(body, why);
-    if (!answer)
+    if (!vault_splice_check(body, why))
         return false;
-    if (json_integer_at(answer, "data.current_version", -1) == 0)
+    data = member(body, "data");
+    if (text_is(member(data, "current_version"), "0"))
         return failure_set(why, FAILURE_NOT_FOUND, "the secret has no version yet");
-    if (!need_version(answer, "data.current_version", &version.version, why) ||
-        !need_time(answer, "data.created_time", &version.key_created_at, &version.key_created_ns,
-                   why))
+    if (!need_version(data, "current_version", &version.version, why) ||
+        !need_time(data, "created_time", &version.key_created_at, &version.key_created_ns, why))
         return false;
     version.version = asked ? asked : version.version;
     snprintf(number, sizeof number, "%u", version.version);
-    current = json_object_get(json_at(answer, "data.versions"), number);
-    if (!current && asked)
+    current = member(member(data, "versions"), number);
+    if (!is_object(current) && asked)
         return failure_set(why, FAILURE_NOT_FOUND,
                            "the secret has no version %s, or no longer: only the newest are kept",
                            number);
-    if (!current)
+    if (!is_object(current))
         return failure_set(why, FAILURE_PROTOCOL,
                            "the answer does not describe its current version %s", number);
     if (!need_time(current, "created_time", &version.created_at, &version.created_ns, why))
         return false;
-    version.is_destroyed = json_boolean_at(current, "destroyed", false);
-    if (json_text_at(current, "deletion_time").size) {
+    version.is_destroyed = text_is(member(current, "destroyed"), "true");
+    if (plain_member(current, "deletion_time").size) {
         if (!need_time(current, "deletion_time", &deleted_at, &ignored, why))
             return false;
         version.is_deleted = deleted_at <= now;
@@ -216,7 +216,6 @@ bool vault_wire_key(int status, struct text body, int64_t now, struct vault_vers
                     struct failure *why)
 {
     struct vault_version version = {.kv = 2};
-    json_t *answer cleanup_with(json_clean) = NULL;
     struct failure absence;
 
     if (vault_wire_metadata(status, body, now, ret, &absence))
@@ -226,11 +225,8 @@ bool vault_wire_key(int status, struct text body, int64_t now, struct vault_vers
         *why = absence;
         return false;
     }
-    answer = json_read_object(body, why);
-    if (!answer)
-        return false;
-    if (!need_time(answer, "data.created_time", &version.key_created_at, &version.key_created_ns,
-                   why))
+    if (!need_time(member(body, "data"), "created_time", &version.key_created_at,
+                   &version.key_created_ns, why))
         return false;
     *ret = version;
     return true;
@@ -241,19 +237,18 @@ bool vault_wire_key(int status, struct text body, int64_t now, struct vault_vers
 bool vault_wire_data(int status, struct text body, uint32_t asked, struct wire_secret *ret,
                      struct failure *why)
 {
-    json_t *metadata cleanup_with(json_clean) = NULL;
     struct wire_secret secret;
-    struct text data;
+    struct text data, metadata;
 
     if (status != 200)
         return explain_no_data(status, body, why);
     if (!vault_splice_check(body, why))
         return false;
     data = member(body, "data");
-    if (!is_object(member(data, "metadata")))
+    metadata = member(data, "metadata");
+    if (!is_object(metadata))
         return failure_set(why, FAILURE_PROTOCOL, "200 without metadata: " WRONG_ENGINE);
-    metadata = json_read_object(member(data, "metadata"), why);
-    if (!metadata || !read_version(metadata, &secret.version, why))
+    if (!read_version(metadata, &secret.version, why))
         return false;
     /* A deletion announced for later (delete_version_after) is no deletion: this is a 200. */
     secret.version.is_deleted = false;
@@ -351,9 +346,8 @@ static bool unclear(struct failure *why)
 bool vault_wire_written(int status, struct text body, uint32_t expected,
                         const struct secret *hidden, struct vault_version *ret, struct failure *why)
 {
-    json_t *answer cleanup_with(json_clean) = NULL;
     struct vault_version version;
-    const json_t *data, *warnings;
+    struct text warnings;
 
     if (status == 204)
         return failure_set(why, FAILURE_PROTOCOL,
@@ -368,16 +362,15 @@ bool vault_wire_written(int status, struct text body, uint32_t expected,
         vault_wire_explain(status, body, 0, hidden, why);
         return false;
     }
-    answer = json_read_object(body, why);
-    if (!answer)
+    if (!vault_splice_check(body, why))
         return unclear(why);
-    data = json_at(answer, "data");
-    warnings = json_at(answer, "warnings");
-    if (json_array_size(warnings) > 0)
+    warnings = member(body, "warnings");
+    if (text_starts_with(warnings, TEXT("[")) &&
+        text_trim(text_part(warnings, 1, warnings.size - 2)).size)
         return failure_set(why, FAILURE_PROTOCOL,
                            "the write was answered with a warning, so it may not have been "
                            "protected by check-and-set");
-    if (!read_version(data, &version, why))
+    if (!read_version(member(body, "data"), &version, why))
         return unclear(why);
     if (version.version != expected + 1)
         return failure_set(why, FAILURE_PROTOCOL, "wrote after version %u and got version %u",
