@@ -66,6 +66,18 @@ static bool open_upstream(struct servers *servers, struct server *server,
     return server->upstream != NULL;
 }
 
+/* An empty place at the end of the list; NULL when out of memory. */
+static struct server *grow(struct servers *servers)
+{
+    struct server *list = memory_resize_array(servers->list, servers->count + 1, sizeof *list);
+
+    if (!list)
+        return NULL;
+    servers->list = list;
+    list[servers->count] = (struct server){0};
+    return &list[servers->count++];
+}
+
 static bool add(struct servers *servers, const char *address, const struct vault_settings *settings,
                 struct failure *why)
 {
@@ -73,7 +85,9 @@ static bool add(struct servers *servers, const char *address, const struct vault
 
     if (servers->count == SERVER_LIMIT)
         return failure_set(why, FAILURE_INVALID, "more than %d addresses of Vault", SERVER_LIMIT);
-    server = &servers->list[servers->count++];
+    server = grow(servers);
+    if (!server)
+        return failure_out_of_memory(why);
     return copy_address(server, address, why) && open_upstream(servers, server, settings, why);
 }
 
@@ -108,6 +122,7 @@ void vault_servers_free(struct servers *servers)
         origin_clear(&servers->list[i].origin);
         memory_free(servers->list[i].address);
     }
+    memory_free(servers->list);
 }
 
 /* ---- choosing -------------------------------------------------------------------------------- */
@@ -201,7 +216,7 @@ void vault_servers_redirect(const struct servers *servers, unsigned from, const 
 static struct server *place(struct servers *servers)
 {
     if (servers->count < SERVER_LIMIT)
-        return &servers->list[servers->count++];
+        return grow(servers);
     for (unsigned i = 0; i < servers->count; i++) {
         struct server *server = &servers->list[i];
         unsigned in_flight, waiting;

@@ -19,9 +19,9 @@ struct server {
 
 struct servers {
     struct http *http;
-    struct server list[SERVER_LIMIT];
-    unsigned count;
-    unsigned current; /* the one that worked last */
+    struct server *list; /* moves when one is added */
+    unsigned count;      /* at most SERVER_LIMIT */
+    unsigned current;    /* the one that worked last */
     bool may_be_announced;
 };
 
