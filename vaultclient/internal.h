@@ -59,7 +59,7 @@ struct request_plan {
     const char *target;
     struct text body;           /* start NULL: none */
     const struct secret *token; /* sent instead of the client's own */
-    bool is_anonymous;          /* no token at all */
+    bool is_anonymous;          /* no token at all: a log-in, or a question about a token */
     bool is_farewell;           /* allowed while the client closes */
     enum http_retry retry;
     size_t max_answer;
@@ -130,6 +130,7 @@ struct token {
     unsigned generation;  /* counts values: a refusal of an older one says nothing about this one */
     bool is_ours; /* obtained by logging in, so revoked at the end; batch tokens cannot be */
     bool is_renewable, is_limited;
+    bool is_proved; /* it has been accepted since its log-in */
     uint32_t uses_left, uses_kept; /* of a limited one */
     uint64_t born_at;              /* vault_now_ms() */
     uint64_t expires_at;           /* vault_now_ms(); 0: never */
@@ -169,6 +170,10 @@ must_use bool vault_token_doubt(struct vault_client *client, unsigned generation
 void vault_token_logged_in(struct vault_client *client, const struct wire_token *token);
 void vault_token_login_failed(struct vault_client *client, bool is_refusal,
                               const struct failure *failure);
+/* How long no log-in is made after one that is refused now, if nothing changes meanwhile. */
+unsigned vault_token_silence_minutes(const struct vault_client *client);
+/* A request with the token of that generation was not refused for it. */
+void vault_token_proved(struct vault_client *client, unsigned generation);
 
 /* ---- account.c ------------------------------------------------------------------------------- */
 
@@ -209,6 +214,8 @@ bool vault_account_has_news(const struct account *account);
 must_use bool vault_login_start(struct vault_client *client, struct failure *why);
 /* Stops what vault_requests_cancel() does not reach. */
 void vault_login_cancel(struct vault_client *client);
+/* ` as role "x"`: who logs in, where that is no secret. */
+void vault_login_name_subject(const struct vault_client *client, struct buffer *out);
 
 /* ---- mount.c --------------------------------------------------------------------------------- */
 

@@ -18,9 +18,24 @@ static void login_free(struct login *login)
     memory_free(login);
 }
 
+/* Whoever has mended the role wonders why nothing happens. */
+static void say_when_next(const struct login *login, struct failure *why)
+{
+    unsigned minutes = vault_token_silence_minutes(login->client);
+    int status = why->http_status;
+
+    failure_set(why, why->kind, "%s; next log-in in up to %u minute%s%s", why->text, minutes,
+                minutes == 1 ? "" : "s",
+                login->method->is_lockable ? ", since five failures lock it" : "");
+    why->http_status = status;
+}
+
 void vault_login_fail(struct login *login, bool is_refusal, struct failure *why)
 {
     struct vault_client *client = login->client;
+
+    if (is_refusal && !login->method->is_given)
+        say_when_next(login, why);
 
     for (size_t i = 0; is_refusal && i < CREDENTIALS; i++) {
         struct credential *credential = &client->account.credentials[i];
@@ -56,27 +71,44 @@ static const struct secret *what_to_hide(const struct login *login, struct text 
     return any;
 }
 
-/* ` as role "x"`: who was refused, where that is no secret. */
-static void name_subject(const struct login *login, struct buffer *out)
+/* A user's name counts, is locked and is logged by the server in lower case. */
+static void add_servers_spelling(struct text name, struct buffer *out)
 {
-    const struct account *account = &login->client->account;
+    struct buffer lower = {.limit = name.size};
+
+    for (size_t i = 0; i < name.size; i++)
+        buffer_append_byte(&lower, name.start[i] >= 'A' && name.start[i] <= 'Z' ? name.start[i] + 32
+                                                                                : name.start[i]);
+    if (buffer_ok(&lower) && !text_equal(buffer_text(&lower), name))
+        buffer_printf(out, " (\"%.*s\" to the server)", TEXT_ARG(buffer_text(&lower)));
+    buffer_clear(&lower);
+}
+
+void vault_login_name_subject(const struct vault_client *client, struct buffer *out)
+{
+    const struct account *account = &client->account;
+    const struct login_method *method = account->method;
     struct text name = text_of(account->role_name);
 
-    if (login->method->members[0].is_plain && login->values[0])
-        name = secret_reveal(login->values[0]);
+    if (method->members[0].is_plain && account->credentials[0].value)
+        name = secret_reveal(account->credentials[0].value);
     if (name.size)
-        buffer_printf(out, " as %s \"%.*s\"", login->method->subject, TEXT_ARG(name));
+        buffer_printf(out, " as %s \"%.*s\"", method->subject, TEXT_ARG(name));
+    else if (method->unnamed)
+        buffer_append_string(out, method->unnamed);
+    if (method->members[0].is_in_path)
+        add_servers_spelling(name, out);
 }
 
 static void explain_refusal(const struct login *login, const struct http_answer *answer,
                             struct failure *why)
 {
-    struct buffer subject = {.limit = 128};
+    struct buffer subject = {.limit = 256};
 
-    name_subject(login, &subject);
-    failure_set(why, FAILURE_DENIED, "log-in%.*s refused: %.180s: %s",
-                TEXT_ARG(buffer_text(&subject)), why->text,
-                vault_login_hint(login->method, answer->status, answer->body));
+    vault_login_name_subject(login->client, &subject);
+    failure_set(why, FAILURE_DENIED, "%s%.*s refused: %.180s: %s",
+                login->method->is_given ? "token" : "log-in", TEXT_ARG(buffer_text(&subject)),
+                why->text, vault_login_hint(login->method, answer->status, answer->body));
     why->http_status = answer->status;
     buffer_clear(&subject);
 }

@@ -30,7 +30,9 @@ struct login_method {
     bool is_given;    /* a token: looked up instead of obtained */
     bool needs_file;  /* the first member is of no use without its file */
     bool needs_certificate;
+    bool is_lockable;    /* five failures, and the server refuses what is right, too */
     const char *subject; /* what a refusal calls its first plain member: "role" */
+    const char *unnamed; /* what it says without one; NULL: nothing */
     struct login_member members[CREDENTIALS];
     const struct login_hint *hints; /* the last one fits always */
 };

@@ -8,33 +8,41 @@
 
 #define OTHER_METHOD                                                                               \
     {0, "unsupported path", "another method is mounted there"},                                    \
-        {0, "unsupported operation", "another method is mounted there"},                           \
     {                                                                                              \
-        0, "CIDR restrictions", "the address of this machine is not among those it is bound to"    \
+        0, "unsupported operation", "another method is mounted there"                              \
     }
-#define LATER "; not tried again for a while, since five failures lock it"
+#define NO_MOUNT  "no such auth mount or one of another method"
+#define NOT_BOUND "this machine's address is not among the role's token_bound_cidrs"
 
 static const struct login_hint token_hints[] = {
-    {0, NULL, "the token is unknown, expired or revoked, or used up"},
+    {0, NULL,
+     "it is unknown, expired, revoked or used up, or bound to other addresses than this machine's"},
 };
 
 static const struct login_hint approle_hints[] = {
     OTHER_METHOD,
-    {403, NULL, "no such auth mount, or the role is locked after failed log-ins"},
+    {0, "CIDR restrictions on the role",
+     "this machine's address is not among the role's secret_id_bound_cidrs"},
+    {0, "CIDR restrictions",
+     "this machine's address is not among those that the secret id was made for"},
+    {403, NULL, NO_MOUNT ", or the role is locked for some minutes after failed log-ins"},
     {0, "missing role_id", "the role id is empty"},
     {0, "missing secret_id", "the role wants a secret id"},
-    {0, NULL, "the role id or the secret id is wrong, expired or used up" LATER},
+    {0, "invalid role ID", "the mount has no role of this id"},
+    {0, "invalid secret id", "the secret id is wrong, expired or used up"},
+    {0, NULL, "the role id or the secret id is wrong, expired or used up"},
 };
 
 static const struct login_hint kubernetes_hints[] = {
     OTHER_METHOD,
     {0, "(exp)", "the service account's token has expired: its file is not kept up to date"},
-    {0, "(aud)", "the token is for another audience than the role's: set the projected volume's"},
+    {0, "(aud)",
+     "the token is for another audience than the role's, which the projected volume has to name"},
     {0, "service account name not", "the role is not bound to this service account"},
     {0, "namespace not", "the role is not bound to this service account's namespace"},
     {403, NULL,
-     "no such auth mount, or the server could not have the token confirmed: Kubernetes does not "
-     "answer it, or not accept its reviewer"},
+     NO_MOUNT ", or the server could not have the token confirmed (Kubernetes does not answer it, "
+              "or not accept its reviewer), or " NOT_BOUND},
     {0, "role name", "the server has no such role"},
     {0, NULL, "the role does not exist, or the token is not a service account's"},
 };
@@ -42,6 +50,7 @@ static const struct login_hint kubernetes_hints[] = {
 static const struct login_hint jwt_hints[] = {
     OTHER_METHOD,
     {0, "could not be found", "the server has no such role"},
+    {0, "missing role", "the mount has no default role, so one must be named"},
     {0, "expired", "the token has expired"},
     {0, "(exp)", "the token has expired"},
     {0, "audience", "the token is for another audience than the role's bound_audiences"},
@@ -50,7 +59,7 @@ static const struct login_hint jwt_hints[] = {
     {0, "(iss)", "the token's issuer is not the mount's bound_issuer"},
     {0, "validating claims", "the token's claims are not those the role is bound to"},
     {0, "validating token", "the server does not know the key that signed the token"},
-    {403, NULL, "no such auth mount"},
+    {403, NULL, NO_MOUNT ", or " NOT_BOUND},
     {0, NULL, "the role does not exist or does not accept this token"},
 };
 
@@ -60,19 +69,24 @@ static const struct login_hint cert_hints[] = {
      "the certificate did not reach the server: its listener does not ask for one, or something "
      "in between ended the TLS connection"},
     {0, "matching all constraints", "no role accepts this certificate's authority and names"},
-    {403, NULL, "no such auth mount"},
+    {403, NULL, NO_MOUNT ", or " NOT_BOUND},
     {0, NULL, "the certificate is not one that a role of this mount trusts, or has expired"},
 };
 
 static const struct login_hint userpass_hints[] = {
-    OTHER_METHOD,
-    {403, NULL, "no such auth mount, or the user is locked after failed log-ins"},
-    {0, NULL, "the user name or the password is wrong" LATER},
+    {0, "unsupported path",
+     "another method is mounted there, or no user's name can hold such a character"},
+    {0, "unsupported operation", "another method is mounted there"},
+    {403, NULL,
+     NO_MOUNT ", or the user is locked for some minutes after failed log-ins, or this machine's "
+              "address is not among the user's token_bound_cidrs"},
+    {0, NULL, "the user name or the password is wrong"},
 };
 
 static const struct login_hint azure_hints[] = {
     OTHER_METHOD,
-    {403, NULL, "no such auth mount: OpenBao has no azure method; its jwt method takes the token"},
+    {403, NULL,
+     NO_MOUNT " (OpenBao has no azure method; its jwt method takes the token), or " NOT_BOUND},
     {0, "not authorized", "the role is not bound to this identity or machine"},
     {0, "unauthorized", "the role is not bound to this identity or machine"},
     {0, "role", "the server has no such role"},
@@ -106,6 +120,7 @@ static const struct login_method methods[] = {
         {
             .name = "approle",
             .subject = "role",
+            .is_lockable = true,
             .members = {{.name = "role_id",
                          .what = "role id",
                          .at = AT(role_id),
@@ -136,6 +151,7 @@ static const struct login_method methods[] = {
         {
             .name = "jwt",
             .subject = "role",
+            .unnamed = " as the default role",
             .members = {{.name = "role", .what = "role", .at = AT(role), .is_plain = true},
                         {.name = "jwt",
                          .what = "JWT",
@@ -148,6 +164,7 @@ static const struct login_method methods[] = {
         {
             .name = "cert",
             .subject = "role",
+            .unnamed = " as any role",
             .needs_certificate = true,
             .members = {{.name = "name", .what = "role", .at = AT(role), .is_plain = true}},
             .hints = cert_hints,
@@ -156,6 +173,7 @@ static const struct login_method methods[] = {
         {
             .name = "userpass",
             .subject = "user",
+            .is_lockable = true,
             .members = {{.what = "user name",
                          .at = AT(username),
                          .is_plain = true,

@@ -232,8 +232,11 @@ static void tell(struct request *request, const struct http_answer *answer,
         vault_request_end(request, NULL, failure);
         return;
     }
-    if (answer->status / 100 == 2)
+    if (answer->status / 100 == 2) {
         vault_servers_worked(servers, request->server);
+        if (vault_request_uses_own_token(request))
+            vault_token_proved(request->client, request->generation);
+    }
     if (vault_wire_is_web_page(answer->body)) {
         explain(request, answer, NULL);
         vault_request_fail(request);

@@ -250,6 +250,7 @@ void vault_token_logged_in(struct vault_client *client, const struct wire_token 
     token->is_limited = given->uses != 0;
     token->uses_left = given->uses;
     token->uses_kept = given->uses > 1;
+    token->is_proved = !can_login(client); /* a given one was looked up */
     token->born_at = vault_now_ms();
     token->longest_lease_ms = 0;
     token->judged_at = 0;
@@ -261,6 +262,13 @@ void vault_token_logged_in(struct vault_client *client, const struct wire_token 
     plan_chore(client, given->is_batch && given->lease_ms > 1000 ? given->lease_ms - 1000
                                                                  : given->lease_ms);
     vault_requests_go_on(client);
+}
+
+unsigned vault_token_silence_minutes(const struct vault_client *client)
+{
+    static const unsigned minutes[] = {1, 5, 20};
+
+    return minutes[client->token.refusals > 2 ? 2 : client->token.refusals];
 }
 
 void vault_token_login_failed(struct vault_client *client, bool is_refusal,
@@ -276,11 +284,8 @@ void vault_token_login_failed(struct vault_client *client, bool is_refusal,
     if (token->failure.kind == FAILURE_AMBIGUOUS)
         token->failure.kind = FAILURE_NETWORK;
     if (is_refusal && can_login(client)) {
-        static const uint32_t minutes[] = {1, 5, 20};
-
+        pause_ms = vault_token_silence_minutes(client) * 60000 - jitter_random() % 5000;
         token->refusals++;
-        pause_ms =
-            minutes[token->refusals > 3 ? 2 : token->refusals - 1] * 60000 + jitter_random() % 5000;
     } else {
         pause_ms = backoff_pause_ms(&backoff, ++token->faults, failure->retry_after_ms, 60000,
                                     jitter_random());
@@ -297,25 +302,52 @@ void vault_token_login_failed(struct vault_client *client, bool is_refusal,
 
 #define LOOKUP_TARGET "/v1/auth/token/lookup-self"
 
+/* Nobody will take the next one either. One that no request was ever made with successfully comes
+ * from a log-in that binds it to addresses which this machine has not. */
+static void keep_silent(struct vault_client *client, const struct http_answer *answer)
+{
+    static const struct backoff short_lived = {.base_ms = 1000, .cap_ms = 60000},
+                                never_taken = {.base_ms = 1000, .cap_ms = 1200000};
+    struct buffer subject = {.limit = 256};
+    struct token *token = &client->token;
+    struct failure *why = &token->failure;
+
+    token->not_before =
+        vault_now_ms() + backoff_pause_ms(token->is_proved ? &short_lived : &never_taken,
+                                          ++token->young_deaths, 1000, 1000, jitter_random());
+    vault_login_name_subject(client, &subject);
+    vault_wire_explain(answer->status, answer->body, 0, token->value, why);
+    if (token->is_proved)
+        failure_set(why, FAILURE_DENIED, "%s: the token was valid for a moment only", why->text);
+    else
+        failure_set(why, FAILURE_DENIED,
+                    "%.180s: the log-in%.*s at auth/%s succeeds, but the token it gives is refused "
+                    "at once: this machine's address is probably not among the token_bound_cidrs",
+                    why->text, TEXT_ARG(buffer_text(&subject)), client->account.mount);
+    buffer_clear(&subject);
+    why->http_status = answer->status;
+    vault_request_prefix(client, "GET", LOOKUP_TARGET, why);
+}
+
 /* `answer` is the one that called it dead. */
 static void bury(struct vault_client *client, const struct http_answer *answer)
 {
-    static const struct backoff backoff = {.base_ms = 1000, .cap_ms = 60000};
     struct token *token = &client->token;
+    bool is_young = vault_now_ms() - token->born_at < 2000;
 
-    /* One that dies young will do so again. */
-    if (vault_now_ms() - token->born_at < 2000) {
-        token->not_before = vault_now_ms() + backoff_pause_ms(&backoff, ++token->young_deaths, 1000,
-                                                              1000, jitter_random());
-        vault_wire_explain(answer->status, answer->body, 0, token->value, &token->failure);
-        failure_set(&token->failure, FAILURE_DENIED, "%s: the token was valid for a moment only",
-                    token->failure.text);
-        token->failure.http_status = answer->status;
-        vault_request_prefix(client, "GET", LOOKUP_TARGET, &token->failure);
-    } else {
+    if (token->is_proved && !is_young)
         token->young_deaths = 0;
-    }
+    else if (is_young || token->young_deaths)
+        keep_silent(client, answer);
+    else
+        token->young_deaths = 1; /* revoked before its first use, or never to be used */
     drop(token, &client->laters);
+}
+
+void vault_token_proved(struct vault_client *client, unsigned generation)
+{
+    if (client->token.generation == generation)
+        client->token.is_proved = true;
 }
 
 static void on_looked_up(const struct http_answer *answer, const struct failure *failure,
@@ -334,6 +366,8 @@ static void on_looked_up(const struct http_answer *answer, const struct failure 
         return;
     }
     client->token.verdict = health;
+    if (health == TOKEN_ALIVE)
+        client->token.is_proved = true;
     if (!failure && answer->status < 500 && answer->status != 429)
         client->token.judged_at = vault_now_ms();
     if (health == TOKEN_DEAD)

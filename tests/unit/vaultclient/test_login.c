@@ -135,15 +135,22 @@ TEST(a_refusal_names_the_role_the_mount_and_the_likely_mistake)
         const char *hint;
     } cases[] = {
         {VAULT_AUTH_APPROLE, "approle", "role \"web\"", REFUSES("400", "invalid role or secret ID"),
-         "wrong, expired or used up; not tried again"},
+         "wrong, expired or used up; next log-in in up to 1 minute, since five failures"},
+        /* HashiCorp Vault's own answers to wrong credentials: a 500 is no outage here. */
         {VAULT_AUTH_APPROLE, "approle", "role \"web\"", REFUSES("500", "invalid secret id"),
-         "wrong, expired or used up; not tried again"},
+         ": the secret id is wrong, expired or used up; next log-in in up to 1 minute, since five"},
+        {VAULT_AUTH_APPROLE, "approle", "role \"web\"", REFUSES("400", "invalid role ID"),
+         "the mount has no role of this id"},
         {VAULT_AUTH_APPROLE, "approle", "role \"web\"", REFUSES("403", "permission denied"),
-         "no such auth mount, or the role is locked after failed log-ins"},
+         "no such auth mount or one of another method, or the role is locked for some minutes"},
+        {VAULT_AUTH_APPROLE, "approle", "role \"web\"",
+         REFUSES("400", "source address \\\"10.0.0.1\\\" unauthorized through CIDR restrictions on "
+                        "the secret ID"),
+         "this machine's address is not among those that the secret id was made for"},
         {VAULT_AUTH_APPROLE, "approle", "role \"web\"",
          REFUSES("400", "source address \\\"10.0.0.1\\\" unauthorized by CIDR restrictions on the "
-                        "secret ID"),
-         "the address of this machine is not among those"},
+                        "role: %!w(<nil>)"),
+         "this machine's address is not among the role's secret_id_bound_cidrs"},
         {VAULT_AUTH_KUBERNETES, "kubernetes", "role \"web\"",
          REFUSES("403", "invalid expiration time (exp) claim: token is expired"),
          "the service account's token has expired"},
@@ -157,7 +164,7 @@ TEST(a_refusal_names_the_role_the_mount_and_the_likely_mistake)
          REFUSES("403", "namespace not authorized"),
          "not bound to this service account's namespace"},
         {VAULT_AUTH_KUBERNETES, "kubernetes", "role \"web\"", REFUSES("403", "permission denied"),
-         "no such auth mount, or the server could not have the token confirmed"},
+         "or the server could not have the token confirmed"},
         {VAULT_AUTH_KUBERNETES, "kubernetes", "role \"web\"",
          REFUSES("400", "invalid role name \\\"web\\\""), "the server has no such role"},
         {VAULT_AUTH_JWT, "jwt", "role \"web\"",
@@ -178,7 +185,12 @@ TEST(a_refusal_names_the_role_the_mount_and_the_likely_mistake)
         {VAULT_AUTH_JWT, "jwt", "role \"web\"",
          REFUSES("400", "role \\\"web\\\" could not be found"), "the server has no such role"},
         {VAULT_AUTH_JWT, "jwt", "role \"web\"", REFUSES("403", "permission denied"),
-         "no such auth mount"},
+         "no such auth mount or one of another method, or this machine's address is not among the "
+         "role's token_bound_cidrs"},
+        {VAULT_AUTH_JWT, "jwt", "role \"web\"", REFUSES("400", "missing role"),
+         "the mount has no default role"},
+        {VAULT_AUTH_CERT, "cert", "role \"web\"", REFUSES("403", "permission denied"),
+         "token_bound_cidrs"},
         {VAULT_AUTH_CERT, "cert", "role \"web\"", REFUSES("400", "no client certificate found"),
          "the certificate did not reach the server"},
         {VAULT_AUTH_CERT, "cert", "role \"web\"",
@@ -193,7 +205,11 @@ TEST(a_refusal_names_the_role_the_mount_and_the_likely_mistake)
         {VAULT_AUTH_USERPASS, "userpass", "user \"ann\"",
          REFUSES("500", "invalid username or password"), "the user name or the password is wrong"},
         {VAULT_AUTH_USERPASS, "userpass", "user \"ann\"", REFUSES("403", "permission denied"),
-         "or the user is locked"},
+         "or the user is locked for some minutes after failed log-ins, or this machine's address "
+         "is "
+         "not among the user's token_bound_cidrs"},
+        {VAULT_AUTH_USERPASS, "userpass", "user \"ann\"", REFUSES("404", "unsupported path"),
+         "or no user's name can hold such a character"},
         {VAULT_AUTH_AZURE, "azure", "role \"web\"", REFUSES("403", "permission denied"),
          "OpenBao has no azure method"},
         {VAULT_AUTH_AZURE, "azure", "role \"web\"",
@@ -219,6 +235,55 @@ TEST(a_refusal_names_the_role_the_mount_and_the_likely_mistake)
         assert_true(outcome.failure.http_status >= 400);
         scene_close(scene);
     }
+}
+
+TEST(a_login_without_a_named_role_says_whose_place_it_took)
+{
+    static const struct {
+        enum vault_auth_method method;
+        const char *path, *part;
+    } cases[] = {
+        {VAULT_AUTH_JWT, "/v1/auth/jwt/login", "log-in as the default role refused: 400"},
+        {VAULT_AUTH_CERT, "/v1/auth/cert/login", "log-in as any role refused: 400"},
+    };
+    static const struct loopback_step refusal = REFUSES("400", "no");
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vault_auth auth = *auth_of(cases[i].method);
+        struct vault_outcome outcome;
+        struct scene *scene;
+
+        auth.role = auth.role_name = NULL;
+        scene = scene_with(&auth);
+        loopback_script(scene->server, cases[i].path, &refusal, 1);
+        outcome = scene_look(scene);
+        expect_kind(&outcome, FAILURE_DENIED, cases[i].part);
+        scene_close(scene);
+    }
+}
+
+TEST(a_given_token_that_is_refused_is_no_log_in)
+{
+    static const enum vault_auth_method methods[] = {VAULT_AUTH_TOKEN, VAULT_AUTH_TOKEN_FILE};
+    struct credential_file file = credential_file_new("a.b.c");
+
+    for (size_t i = 0; i < 2; i++) {
+        struct vault_auth auth = {.method = methods[i], .token.value = i ? NULL : jwt};
+        struct vault_outcome outcome;
+        struct scene *scene;
+
+        if (i)
+            auth.token.file = file.path;
+        scene = scene_with(&auth);
+        LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, DEAD_TOKEN);
+        outcome = scene_look(scene);
+        expect_kind(&outcome, FAILURE_DENIED,
+                    "GET auth/token/lookup-self: token refused: 403 permission denied: it is "
+                    "unknown, expired, revoked or used up, or bound to other addresses");
+        assert_null(strstr(outcome.failure.text, "next log-in"));
+        scene_close(scene);
+    }
+    credential_file_remove(&file);
 }
 
 /* Five would lock it: the second is minutes after the first. */
@@ -375,6 +440,8 @@ int main(void)
     status = RUN(CASE(every_method_sends_what_the_server_wants),
                  CASE(a_login_goes_to_the_namespace_of_the_client),
                  CASE(a_refusal_names_the_role_the_mount_and_the_likely_mistake),
+                 CASE(a_login_without_a_named_role_says_whose_place_it_took),
+                 CASE(a_given_token_that_is_refused_is_no_log_in),
                  CASE(no_method_repeats_a_refused_login), CASE(a_404_is_no_refusal),
                  CASE(a_refusal_that_quotes_what_was_sent_is_not_shown),
                  CASE(a_login_that_wants_a_second_factor_is_told_so_and_not_repeated),

@@ -45,7 +45,66 @@ TEST(after_a_refusal_only_a_changed_file_is_tried_at_once_and_never_five_times)
     credential_file_remove(&file);
 }
 
+/* The server writes names small, in its log and where it counts failures: one who looks there for
+ * "Ann" finds nobody. */
+TEST(a_user_whose_name_the_server_writes_small_is_named_both_ways)
+{
+    static const struct {
+        const char *name, *path, *part;
+    } cases[] = {
+        {"Ann.B", "/v1/auth/userpass/login/Ann.B",
+         "log-in as user \"Ann.B\" (\"ann.b\" to the server) refused"},
+        {"ann.b", "/v1/auth/userpass/login/ann.b", "log-in as user \"ann.b\" refused"},
+    };
+    static const struct loopback_step refusal = REFUSED;
+    struct secret *password = secret_new(TEXT("x"));
+
+    for (size_t i = 0; i < 2; i++) {
+        struct scene *scene = scene_open();
+        struct vault_auth auth = {
+            .method = VAULT_AUTH_USERPASS, .username = cases[i].name, .password.value = password};
+        struct vault_outcome outcome;
+
+        loopback_script(scene->server, cases[i].path, &refusal, 1);
+        scene_begin(scene, &auth, 5000);
+        outcome = scene_look(scene);
+        expect_kind(&outcome, FAILURE_DENIED, cases[i].part);
+        scene_close(scene);
+    }
+    secret_free(password);
+}
+
+/* The pauses themselves are minutes long. */
+TEST(each_refusal_says_how_long_there_will_be_no_log_in)
+{
+    static const char *const parts[] = {
+        "; next log-in in up to 1 minute, since five failures lock it",
+        "; next log-in in up to 5 minutes, since", "; next log-in in up to 20 minutes, since",
+        "; next log-in in up to 20 minutes, since"};
+    struct scene *scene = scene_open();
+    struct credential_file file = credential_file_new("0");
+    struct vault_auth auth = {
+        .method = VAULT_AUTH_USERPASS, .username = "ann", .password.file = file.path};
+    char content[8];
+
+    LOOPBACK_SCRIPT(scene->server, "/v1/auth/userpass/login/ann", REFUSED);
+    scene_begin(scene, &auth, 5000);
+    for (int i = 0; i < 4; i++) {
+        struct vault_outcome outcome;
+
+        snprintf(content, sizeof content, "%d", i);
+        credential_file_replace(&file, content);
+        vault_idle(&scene->loop, 1010);
+        outcome = scene_look(scene);
+        expect_kind(&outcome, FAILURE_DENIED, parts[i]);
+    }
+    scene_close(scene);
+    credential_file_remove(&file);
+}
+
 int main(void)
 {
-    return RUN(CASE(after_a_refusal_only_a_changed_file_is_tried_at_once_and_never_five_times));
+    return RUN(CASE(after_a_refusal_only_a_changed_file_is_tried_at_once_and_never_five_times),
+               CASE(a_user_whose_name_the_server_writes_small_is_named_both_ways),
+               CASE(each_refusal_says_how_long_there_will_be_no_log_in));
 }
