@@ -29,6 +29,7 @@ VAULTS = [(re.compile(pattern), label) for pattern, label in (
     (r"/ .* vault (\d.+)$", r"HashiCorp Vault \1"),
     (r"/ lab openbao$", "OpenBao in the lab's place"),
     (r"/ lab vault$", "the lab's Vault"),
+    (r"/ .* against the lab$", "the lab's Vault"),
     (r"/ vaultclient ", "vaultclient against a scripted server, or none"))]
 
 

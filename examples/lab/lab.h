@@ -41,9 +41,10 @@
     "/subscriptions/" LAB_SUBSCRIPTION "/resourceGroups/" LAB_RESOURCE_GROUP                       \
     "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/keydrift"
 
-#define LAB_MAX_BODY  ((size_t)8 << 20)
-#define SLOTS_MAX     4 /* keys a regeneration can name */
-#define REQUESTS_KEPT 20000
+#define LAB_MAX_BODY   ((size_t)8 << 20)
+#define VAULT_MAX_BODY ((size_t)32 << 20)
+#define SLOTS_MAX      4 /* keys a regeneration can name */
+#define REQUESTS_KEPT  20000
 
 struct lab;
 struct exchange;

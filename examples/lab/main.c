@@ -36,7 +36,7 @@ static bool listen_all(struct lab *lab, struct failure *why)
             .listen = "127.0.0.1:0",
             .tls_cert_pem = is_plain ? NULL : lab->pki.server_pem,
             .tls_key_pem = is_plain ? NULL : lab->pki.server_key_pem,
-            .max_body = LAB_MAX_BODY,
+            .max_body = i == LISTENER_VAULT ? VAULT_MAX_BODY : LAB_MAX_BODY,
             .max_connections = 2048,
             .on_call = on_call,
             .context = &lab->contexts[i],

@@ -138,11 +138,42 @@ static bool redirects(struct vault_call *call)
     return true;
 }
 
+/* The engines that every server has beside those for secrets. */
+static const char *engine_of(struct text path)
+{
+    static const struct {
+        const char *mount, *type;
+    } engines[] = {{"sys", "system"}, {"cubbyhole", "cubbyhole"}, {"identity", "identity"}};
+    struct text rest = path, first = {0};
+
+    if (!text_split(&rest, '/', &first))
+        return NULL;
+    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+        if (text_is(first, engines[i].mount))
+            return engines[i].type;
+    }
+    return NULL;
+}
+
+static void reply_mount(struct vault_call *call, const char *name, const char *type,
+                        json_t *options, const char *accessor)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "%s/", name);
+    vault_reply_data(call, 200,
+                     json_pack("{s:s, s:s, s:s, s:o, s:s, s:b, s:b, s:s}", "path", path, "type",
+                               type, "description", "", "options", options, "accessor", accessor,
+                               "local", 0, "seal_wrap", 0, "uuid", call->vault->cluster_id),
+                     NULL);
+}
+
 static void mounts(struct vault_call *call)
 {
     const struct text start = TEXT("sys/internal/ui/mounts/");
     struct text path = text_part(call->path, start.size, call->path.size);
     const struct kv_mount *mount = kv_mount_of(call->vault, path);
+    const char *engine = engine_of(path);
     char text[1024], version[2] = {0};
 
     if (!call->token) {
@@ -151,6 +182,11 @@ static void mounts(struct vault_call *call)
     }
     while (text_ends_with(path, TEXT("/")))
         path.size--;
+    if (engine) {
+        reply_mount(call, strcmp(engine, "system") == 0 ? "sys" : engine, engine, json_null(),
+                    "engine_9c0d1e2f");
+        return;
+    }
     if (!mount) {
         snprintf(text, sizeof(text),
                  "preflight capability check returned 403, please ensure client's policies grant "
@@ -159,14 +195,9 @@ static void mounts(struct vault_call *call)
         vault_error(call, 403, text);
         return;
     }
-    snprintf(text, sizeof(text), "%s/", mount->name);
     version[0] = (char)('0' + mount->version);
-    vault_reply_data(call, 200,
-                     json_pack("{s:s, s:s, s:s, s:{s:s}, s:s, s:b, s:b, s:s}", "path", text, "type",
-                               "kv", "description", "", "options", "version", version, "accessor",
-                               mount->version == 2 ? "kv_1a2b3c4d" : "kv_5e6f7a8b", "local", 0,
-                               "seal_wrap", 0, "uuid", call->vault->cluster_id),
-                     NULL);
+    reply_mount(call, mount->name, "kv", json_pack("{s:s}", "version", version),
+                mount->version == 2 ? "kv_1a2b3c4d" : "kv_5e6f7a8b");
 }
 
 static void capabilities_self(struct vault_call *call)
@@ -313,6 +344,16 @@ static size_t count_strings(const json_t *json)
     return count;
 }
 
+/* Whole numbers too, however long they are. */
+static json_t *read_body(struct text body, json_error_t *error)
+{
+    json_t *json = json_loadb(body.start, body.size, JSON_ALLOW_NUL, error);
+
+    if (!json && json_error_code(error) == json_error_numeric_overflow)
+        json = json_loadb(body.start, body.size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, error);
+    return json;
+}
+
 /* Answers the exchange and returns false when the request cannot be meant. */
 static bool request_makes_sense(struct vault_call *call)
 {
@@ -349,7 +390,7 @@ static bool request_makes_sense(struct vault_call *call)
         is_good = false;
         vault_error(call, 400, "relative paths not supported");
     } else if (request->body.size) {
-        call->body = json_loadb(request->body.start, request->body.size, JSON_ALLOW_NUL, &error);
+        call->body = read_body(request->body, &error);
         is_good = json_is_object(call->body);
         if (!is_good) {
             snprintf(text, sizeof(text), "failed to decode JSON input: line %d, column %d",

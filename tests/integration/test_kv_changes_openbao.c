@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What changes secrets other than a plain write, and what a client stumbles over there, on a real
- * server: lists, deletes, notes, merge patches, mounts in the making. */
+ * server: lists, deletes, notes, merge patches. */
 #include "openbao_scene.h"
 
 #include "base/buffer.h"
@@ -14,36 +14,6 @@ static struct vault_outcome remove_it(struct scene *scene, enum vault_removal_ki
                                       const char *path, uint32_t version)
 {
     return vault_remove_of(&scene->loop, scene->client, kind, path, version, NULL);
-}
-
-/* A client with a token of that policy only ("" besides "default"). */
-static struct vault_client *open_with_policy(struct scene *scene, const char *name,
-                                             const char *rules, const struct vault_mount *mount)
-{
-    struct vault_settings settings = {
-        .address = given("OPENBAO_ADDR"), .ca_file = given("OPENBAO_CACERT"), .timeout_ms = 10000};
-    struct buffer body = {.limit = 4096};
-    struct failure why = {0};
-    struct vault_client *client;
-    char path[128];
-    char *token;
-
-    snprintf(path, sizeof path, "sys/policies/acl/%s", name);
-    buffer_printf(&body, "{\"policy\":\"%s\"}", rules);
-    administer(scene, "POST", path, buffer_text(&body).start);
-    buffer_reset(&body);
-    buffer_printf(&body, "{\"policies\":[\"%s\"]}", name);
-    token = administer_for(scene, NULL, "POST", "auth/token/create", buffer_text(&body).start,
-                           "auth.client_token");
-    settings.auth.token.value = secret_new(text_of(token));
-    settings.mounts = mount;
-    settings.mount_count = mount ? 1 : 0;
-    client = vault_client_open(scene->http, &settings, &why);
-    assert_string_equal(why.text, "");
-    secret_free((struct secret *)(uintptr_t)settings.auth.token.value);
-    buffer_clear(&body);
-    free(token);
-    return client;
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */
@@ -351,171 +321,6 @@ TEST(trap_a_secret_with_many_fields_is_changed_by_a_patch)
     scene_close(scene);
 }
 
-TEST(without_the_right_to_patch_the_secret_is_modified)
-{
-    struct scene *scene = scene_open();
-    struct vault_client *client = open_with_policy(
-        scene, "nopatch",
-        "path \\\"kv/data/nopatch/*\\\" { capabilities = [\\\"create\\\", \\\"read\\\", "
-        "\\\"update\\\"] }",
-        NULL);
-    struct vault_outcome outcome;
-
-    administer(scene, "POST", "kv/data/nopatch/a", "{\"data\":{\"k\":\"old\",\"n\":1}}");
-    outcome = vault_set_field_by(&scene->loop, client, VAULT_WRITE_PATCH, "nopatch/a", "k", "new",
-                                 &(struct vault_version){.version = 1});
-    expect_kind(&outcome, FAILURE_DENIED, "its policies do not allow this");
-    outcome = vault_set_field_by(&scene->loop, client, VAULT_WRITE_EITHER, "nopatch/a", "k", "new",
-                                 &(struct vault_version){.version = 1});
-    expect_kind(&outcome, FAILURE_NONE, "");
-    expect_body(scene, "kv/data/nopatch/a", "\"data\":{\"k\":\"new\",\"n\":1}");
-    vault_shut(&scene->loop, client, 0);
-    scene_close(scene);
-}
-
-TEST(a_field_that_is_no_string_is_left_alone)
-{
-    struct scene *scene = scene_open();
-    struct vault_outcome outcome;
-
-    administer(scene, "POST", "kv/data/kinds/a",
-               "{\"data\":{\"n\":1,\"o\":{\"k\":\"v\"},\"z\":null}}");
-    for (const char *field = "noz"; *field; field++) {
-        char name[2] = {*field, '\0'};
-
-        for (enum vault_write_way way = 0; way <= VAULT_WRITE_EITHER; way++) {
-            outcome = vault_set_field_by(&scene->loop, scene->client, way, "kinds/a", name, "x",
-                                         &(struct vault_version){.version = 1});
-            expect_kind(&outcome, FAILURE_INVALID, "not a string");
-        }
-    }
-    outcome = vault_metadata_of(&scene->loop, scene->client, "kinds/a");
-    assert_int_equal(outcome.version.version, 1);
-    scene_close(scene);
-}
-
-static void note_size(const struct vault_field *field, const struct failure *failure, void *context)
-{
-    assert_null(failure);
-    assert_int_equal(field->state, VAULT_FIELD_PRESENT);
-    *(size_t *)context = secret_reveal(field->value).size;
-}
-
-TEST(a_value_of_the_largest_size_travels_whole)
-{
-    struct scene *scene = scene_open();
-    struct vault_version none = {0};
-    struct vault_outcome outcome;
-    size_t size = 0;
-    char *value = malloc(SECRET_LIMIT + 1);
-
-    assert_non_null(value);
-    memset(value, 'x', SECRET_LIMIT);
-    value[SECRET_LIMIT] = '\0';
-    outcome = vault_set_field(&scene->loop, scene->client, "large/a", "k", value, &none);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    assert_non_null(vault_read_field(scene->client, vault_key_of("large/a"), TEXT("k"), 0, 0,
-                                     note_size, &size));
-    while (!size)
-        vault_idle(&scene->loop, 1);
-    assert_int_equal(size, SECRET_LIMIT);
-    /* A neighbour of that size is no obstacle either. */
-    outcome = vault_set_field_by(&scene->loop, scene->client, VAULT_WRITE_PATCH, "large/a", "small",
-                                 "v", &outcome.version);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    outcome = vault_field_of(&scene->loop, scene->client, "large/a", "small", 0);
-    assert_string_equal(outcome.value, "v");
-    free(value);
-    scene_close(scene);
-}
-
-TEST(a_field_that_is_larger_is_called_too_large_and_harms_no_other)
-{
-    struct scene *scene = scene_open();
-    struct buffer body = {.limit = 4 << 20};
-    struct vault_outcome outcome;
-
-    buffer_append_string(&body, "{\"data\":{\"small\":\"v\",\"k\":\"");
-    for (size_t i = 0; i <= SECRET_LIMIT; i++)
-        buffer_append_byte(&body, 'x');
-    buffer_append_string(&body, "\"}}");
-    administer(scene, "POST", "kv/data/larger/a", buffer_text(&body).start);
-    outcome = vault_field_of(&scene->loop, scene->client, "larger/a", "k", 0);
-    expect_kind(&outcome, FAILURE_TOO_LARGE, "larger than 1048576 bytes");
-    outcome = vault_set_field(&scene->loop, scene->client, "larger/a", "small", "w",
-                              &(struct vault_version){.version = 1});
-    expect_kind(&outcome, FAILURE_NONE, "");
-    outcome = vault_field_of(&scene->loop, scene->client, "larger/a", "small", 0);
-    assert_string_equal(outcome.value, "w");
-    buffer_clear(&body);
-    scene_close(scene);
-}
-
-/* ---- mounts ---------------------------------------------------------------------------------- */
-
-/* It answers 400 for the first moment. */
-TEST(trap_a_mount_that_was_just_made_is_written_to)
-{
-    struct scene *scene = scene_open();
-    struct vault_client *root = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
-    struct vault_version none = {0};
-    struct vault_outcome outcome;
-
-    for (int i = 0; i < 5; i++) {
-        char mount[32], path[32];
-
-        snprintf(mount, sizeof mount, "sys/mounts/new%d", i);
-        snprintf(path, sizeof path, "new%d:a", i);
-        administer(scene, "POST", mount, "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
-        outcome = vault_set_field(&scene->loop, root, path, "k", "v", &none);
-        expect_kind(&outcome, FAILURE_NONE, "");
-        administer(scene, "DELETE", mount, NULL);
-    }
-    vault_shut(&scene->loop, root, 0);
-    scene_close(scene);
-}
-
-TEST(trap_a_mount_that_is_being_upgraded_is_waited_for)
-{
-    struct scene *scene = scene_open();
-    struct vault_client *root = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
-    struct vault_outcome outcome;
-    char path[32];
-
-    administer(scene, "POST", "sys/mounts/up", "{\"type\":\"kv\",\"options\":{\"version\":\"1\"}}");
-    for (int i = 0; i < 200; i++) {
-        snprintf(path, sizeof path, "up/%d", i);
-        administer(scene, "POST", path, "{\"k\":\"v\"}");
-    }
-    administer(scene, "POST", "sys/mounts/up/tune", "{\"options\":{\"version\":\"2\"}}");
-    outcome = vault_field_of(&scene->loop, root, "up:150", "k", 0);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    assert_string_equal(outcome.value, "v");
-    assert_int_equal(outcome.version.version, 1);
-    vault_shut(&scene->loop, root, 0);
-    administer(scene, "DELETE", "sys/mounts/up", NULL);
-    scene_close(scene);
-}
-
-/* It would answer 204 and store "options" and "data" as fields. */
-TEST(trap_a_write_in_the_form_of_version_2_never_reaches_version_1)
-{
-    static const struct vault_mount wrong = {"kv1", 2};
-    struct scene *scene = scene_open();
-    struct vault_client *client = open_with_policy(
-        scene, "wrong", "path \\\"kv1/*\\\" { capabilities = [\\\"create\\\", \\\"update\\\"] }",
-        &wrong);
-    struct vault_version none = {0};
-    struct vault_outcome outcome;
-
-    outcome = vault_set_field(&scene->loop, client, "kv1:wrong/a", "k", "v", &none);
-    expect_kind(&outcome, FAILURE_INVALID, "the server says it is version 1");
-    outcome = vault_list_of(&scene->loop, scene->client, "kv1:data/wrong", "", 0);
-    expect_kind(&outcome, FAILURE_NOT_FOUND, "");
-    vault_shut(&scene->loop, client, 0);
-    scene_close(scene);
-}
-
 int main(void)
 {
     return RUN(CASE(folders_and_keys_are_listed_in_pages),
@@ -527,12 +332,5 @@ int main(void)
                CASE(notes_say_who_wrote_and_keep_everything_else),
                CASE(of_many_who_note_at_once_none_is_lost_in_silence),
                CASE(both_ways_keep_the_neighbours_exactly),
-               CASE(trap_a_secret_with_many_fields_is_changed_by_a_patch),
-               CASE(without_the_right_to_patch_the_secret_is_modified),
-               CASE(a_field_that_is_no_string_is_left_alone),
-               CASE(a_value_of_the_largest_size_travels_whole),
-               CASE(a_field_that_is_larger_is_called_too_large_and_harms_no_other),
-               CASE(trap_a_mount_that_was_just_made_is_written_to),
-               CASE(trap_a_mount_that_is_being_upgraded_is_waited_for),
-               CASE(trap_a_write_in_the_form_of_version_2_never_reaches_version_1));
+               CASE(trap_a_secret_with_many_fields_is_changed_by_a_patch));
 }

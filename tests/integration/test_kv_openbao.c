@@ -116,22 +116,6 @@ TEST(a_version_that_will_be_deleted_later_is_not_deleted)
     scene_close(scene);
 }
 
-TEST(a_secret_of_null_is_one_without_the_field)
-{
-    struct scene *scene = scene_open();
-    struct vault_outcome outcome;
-
-    administer(scene, "POST", "kv/data/null/a", "{\"data\":null}");
-    outcome = vault_field_of(&scene->loop, scene->client, "null/a", "k", 0);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    assert_int_equal(outcome.state, VAULT_FIELD_ABSENT);
-    outcome = vault_set_field(&scene->loop, scene->client, "null/a", "k", "v", &outcome.version);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    outcome = vault_field_of(&scene->loop, scene->client, "null/a", "k", 0);
-    assert_string_equal(outcome.value, "v");
-    scene_close(scene);
-}
-
 TEST(kv_version_1_is_read_and_never_written)
 {
     struct scene *scene = scene_open();
@@ -151,40 +135,6 @@ TEST(kv_version_1_is_read_and_never_written)
     outcome = vault_set_field(&scene->loop, scene->client, "kv1:team/a", "k", "w", &none);
     expect_kind(&outcome, FAILURE_INVALID, "no check-and-set");
     expect_body(scene, "kv1/team/a", "{\"data\":{\"k\":\"inner\"},\"k\":\"v\"}");
-    scene_close(scene);
-}
-
-TEST(a_mount_that_changes_its_engine_is_noticed)
-{
-    struct scene *scene = scene_open();
-    struct vault_client *root = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
-    struct vault_version none = {0};
-    struct vault_outcome outcome;
-
-    administer(scene, "POST", "sys/mounts/turn",
-               "{\"type\":\"kv\",\"options\":{\"version\":\"1\"}}");
-    administer(scene, "POST", "turn/a", "{\"k\":\"v1\"}");
-    outcome = vault_field_of(&scene->loop, root, "turn:a", "k", 0);
-    assert_string_equal(outcome.value, "v1");
-    administer(scene, "DELETE", "sys/mounts/turn", NULL);
-    administer(scene, "POST", "sys/mounts/turn",
-               "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
-    vault_idle(&scene->loop, 300);
-    administer(scene, "POST", "turn/data/a", "{\"data\":{\"k\":\"v2\"}}");
-    outcome = vault_field_of(&scene->loop, root, "turn:a", "k", 0);
-    expect_kind(&outcome, FAILURE_PROTOCOL, "not the KV version");
-    outcome = vault_field_of(&scene->loop, root, "turn:a", "k", 0);
-    assert_string_equal(outcome.value, "v2");
-    /* And back: a write asks first, so the v1 secret is not overwritten. */
-    administer(scene, "DELETE", "sys/mounts/turn", NULL);
-    administer(scene, "POST", "sys/mounts/turn",
-               "{\"type\":\"kv\",\"options\":{\"version\":\"1\"}}");
-    outcome = vault_set_field(&scene->loop, root, "turn:a", "k", "x", &none);
-    expect_kind(&outcome, FAILURE_INVALID, "KV version 1");
-    administer(scene, "DELETE", "sys/mounts/turn", NULL);
-    outcome = vault_field_of(&scene->loop, root, "sys:x", "k", 0);
-    expect_kind(&outcome, FAILURE_INVALID, "not KV");
-    vault_shut(&scene->loop, root, 100);
     scene_close(scene);
 }
 
@@ -298,7 +248,7 @@ TEST(of_many_writers_exactly_one_wins)
     scene_close(scene);
 }
 
-/* ---- whose it is, and who may ---------------------------------------------------------------- */
+/* ---- who may --------------------------------------------------------------------------------- */
 
 TEST(rights_are_told_without_trying)
 {
@@ -318,80 +268,15 @@ TEST(rights_are_told_without_trying)
     scene_close(scene);
 }
 
-TEST(namespaces_are_kept_apart)
-{
-    struct scene *scene = scene_open();
-    struct secret *root = secret_new(text_of(given("OPENBAO_ROOT_TOKEN")));
-    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = root};
-    struct vault_client *client;
-    struct vault_outcome outcome;
-
-    administer(scene, "POST", "sys/namespaces/ns1", "{}");
-    administer(scene, "POST", "ns1/sys/mounts/kv",
-               "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
-    vault_idle(&scene->loop, 300);
-    administer(scene, "POST", "ns1/kv/data/a", "{\"data\":{\"k\":\"inner\"}}");
-    administer(scene, "POST", "kv/data/a", "{\"data\":{\"k\":\"outer\"}}");
-    client = open_client(scene, &auth, "/ns1/");
-    outcome = vault_field_of(&scene->loop, client, "a", "k", 0);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    assert_string_equal(outcome.value, "inner");
-    vault_shut(&scene->loop, client, 100);
-    client = open_client(scene, &auth, "ns2");
-    outcome = vault_field_of(&scene->loop, client, "a", "k", 0);
-    expect_kind(&outcome, FAILURE_INVALID, "404 namespace not found");
-    vault_shut(&scene->loop, client, 100);
-    secret_free(root);
-    scene_close(scene);
-}
-
-/* 2.6 has no control groups and refuses the policy. */
-TEST(a_control_group_is_not_success)
-{
-    struct scene *scene = scene_open();
-    struct vault_client *client;
-    struct vault_version none = {0};
-    struct vault_outcome outcome;
-    struct admin_answer answer;
-    char *token;
-
-    administer(scene, "POST", "identity/group", "{\"name\":\"managers\"}");
-    answer = administer_as(
-        scene, given("OPENBAO_ROOT_TOKEN"), NULL, "POST", "sys/policies/acl/held",
-        "{\"policy\":\"path \\\"kv/data/held/*\\\" { capabilities = [\\\"create\\\", "
-        "\\\"update\\\"] control_group = { ttl = \\\"1h\\\" factor \\\"f\\\" { "
-        "controlled_capabilities = [\\\"create\\\", \\\"update\\\"] identity { group_names = "
-        "[\\\"managers\\\"] approvals = 1 } } } }\"}");
-    free(answer.body);
-    assert_int_equal(answer.status, server_is("2.6") ? 400 : 204);
-    if (server_is("2.6")) {
-        scene_close(scene);
-        return;
-    }
-    token = administer_for(scene, NULL, "POST", "auth/token/create",
-                           "{\"policies\":[\"held\",\"default\"]}", "auth.client_token");
-    client = open_with_token(scene, token);
-    outcome = vault_set_field(&scene->loop, client, "held/a", "k", "v", &none);
-    expect_kind(&outcome, FAILURE_DENIED, "control group");
-    outcome = vault_metadata_of(&scene->loop, scene->client, "held/a");
-    expect_kind(&outcome, FAILURE_NOT_FOUND, "");
-    vault_shut(&scene->loop, client, 100);
-    free(token);
-    scene_close(scene);
-}
-
 int main(void)
 {
     return RUN(CASE(a_field_and_its_version_are_read), CASE(odd_but_legal_paths_work),
                CASE(missing_deleted_destroyed_and_forbidden_are_told_apart),
                CASE(a_version_that_will_be_deleted_later_is_not_deleted),
-               CASE(a_secret_of_null_is_one_without_the_field),
                CASE(kv_version_1_is_read_and_never_written),
-               CASE(a_mount_that_changes_its_engine_is_noticed),
                CASE(a_write_keeps_its_neighbours_exactly),
                CASE(a_write_that_rests_on_an_old_version_changes_nothing),
                CASE(a_secret_deleted_and_made_anew_is_another_one),
                CASE(a_deleted_or_destroyed_version_is_not_written_over),
-               CASE(of_many_writers_exactly_one_wins), CASE(rights_are_told_without_trying),
-               CASE(namespaces_are_kept_apart), CASE(a_control_group_is_not_success));
+               CASE(of_many_writers_exactly_one_wins), CASE(rights_are_told_without_trying));
 }
