@@ -11,8 +11,8 @@
     {                                                                                              \
         0, "unsupported operation", "another method is mounted there"                              \
     }
-#define NO_MOUNT  "no such auth mount or one of another method"
-#define NOT_BOUND "this machine's address is not among the role's token_bound_cidrs"
+#define NO_MOUNT  "no such auth mount, one of another method"
+#define NOT_BOUND ", or token_bound_cidrs without this machine's address"
 
 static const struct login_hint token_hints[] = {
     {0, NULL,
@@ -25,7 +25,7 @@ static const struct login_hint approle_hints[] = {
      "this machine's address is not among the role's secret_id_bound_cidrs"},
     {0, "CIDR restrictions",
      "this machine's address is not among those that the secret id was made for"},
-    {403, NULL, NO_MOUNT ", or the role is locked for some minutes after failed log-ins"},
+    {403, NULL, NO_MOUNT ", or a role locked for minutes after failed log-ins"},
     {0, "missing role_id", "the role id is empty"},
     {0, "missing secret_id", "the role wants a secret id"},
     {0, "invalid role ID", "the mount has no role of this id"},
@@ -41,8 +41,9 @@ static const struct login_hint kubernetes_hints[] = {
     {0, "service account name not", "the role is not bound to this service account"},
     {0, "namespace not", "the role is not bound to this service account's namespace"},
     {403, NULL,
-     NO_MOUNT ", or the server could not have the token confirmed (Kubernetes does not answer it, "
-              "or not accept its reviewer), or " NOT_BOUND},
+     NO_MOUNT ", no confirmation of the token by Kubernetes (its API not reached, or the reviewer "
+              "not accepted)" NOT_BOUND},
+    {0, "could not load backend configuration", "nobody has configured this mount yet"},
     {0, "role name", "the server has no such role"},
     {0, NULL, "the role does not exist, or the token is not a service account's"},
 };
@@ -50,6 +51,8 @@ static const struct login_hint kubernetes_hints[] = {
 static const struct login_hint jwt_hints[] = {
     OTHER_METHOD,
     {0, "could not be found", "the server has no such role"},
+    {0, "could not load configuration", "nobody has configured this mount yet"},
+    {0, "compact JWS", "what was given is no JWT"},
     {0, "missing role", "the mount has no default role, so one must be named"},
     {0, "expired", "the token has expired"},
     {0, "(exp)", "the token has expired"},
@@ -59,7 +62,7 @@ static const struct login_hint jwt_hints[] = {
     {0, "(iss)", "the token's issuer is not the mount's bound_issuer"},
     {0, "validating claims", "the token's claims are not those the role is bound to"},
     {0, "validating token", "the server does not know the key that signed the token"},
-    {403, NULL, NO_MOUNT ", or " NOT_BOUND},
+    {403, NULL, NO_MOUNT NOT_BOUND},
     {0, NULL, "the role does not exist or does not accept this token"},
 };
 
@@ -69,7 +72,7 @@ static const struct login_hint cert_hints[] = {
      "the certificate did not reach the server: its listener does not ask for one, or something "
      "in between ended the TLS connection"},
     {0, "matching all constraints", "no role accepts this certificate's authority and names"},
-    {403, NULL, NO_MOUNT ", or " NOT_BOUND},
+    {403, NULL, NO_MOUNT NOT_BOUND},
     {0, NULL, "the certificate is not one that a role of this mount trusts, or has expired"},
 };
 
@@ -77,16 +80,15 @@ static const struct login_hint userpass_hints[] = {
     {0, "unsupported path",
      "another method is mounted there, or no user's name can hold such a character"},
     {0, "unsupported operation", "another method is mounted there"},
-    {403, NULL,
-     NO_MOUNT ", or the user is locked for some minutes after failed log-ins, or this machine's "
-              "address is not among the user's token_bound_cidrs"},
+    {403, NULL, NO_MOUNT ", a user locked for minutes after failed log-ins" NOT_BOUND},
     {0, NULL, "the user name or the password is wrong"},
 };
 
 static const struct login_hint azure_hints[] = {
     OTHER_METHOD,
     {403, NULL,
-     NO_MOUNT " (OpenBao has no azure method; its jwt method takes the token), or " NOT_BOUND},
+     "no such auth mount (OpenBao has no azure method; its jwt method takes the token), one of "
+     "another method" NOT_BOUND},
     {0, "not authorized", "the role is not bound to this identity or machine"},
     {0, "unauthorized", "the role is not bound to this identity or machine"},
     {0, "role", "the server has no such role"},

@@ -136,7 +136,7 @@ TEST(a_certificate_that_nobody_trusts_is_told_so)
 /* The renewals answer 204 from then on, and nothing is renewed: a client that took that for a
  * success would work with a dead token. Ours asks for a new one, and is told that the role is gone.
  */
-TEST(renewals_that_answer_204_lead_to_a_login)
+TEST(trap_4_renewals_that_answer_204_lead_to_a_login)
 {
     struct scene *scene = scene_open();
     struct certificates made = certificates_new("client");
@@ -166,7 +166,7 @@ static struct vault_auth user(const char *name, const struct secret *password)
         .method = VAULT_AUTH_USERPASS, .username = name, .password.value = password};
 }
 
-TEST(a_user_logs_in_and_a_wrong_password_never_locks_the_user)
+TEST(trap_3_a_user_logs_in_and_a_wrong_password_never_locks_the_user)
 {
     struct scene *scene = scene_open();
     struct secret *right = secret_new(TEXT("two words \"\xc3\xa4\"")),
@@ -194,6 +194,68 @@ TEST(a_user_logs_in_and_a_wrong_password_never_locks_the_user)
     scene_close(scene);
 }
 
+/* The server writes names small: whatever the spelling, it is one user with one count of failures.
+ */
+TEST(a_user_is_one_however_the_name_is_spelled_also_when_locked)
+{
+    static const char *const spellings[] = {"Bea", "BEA", "bea", "bEA", "beA"};
+    struct scene *scene = scene_open();
+    struct secret *password = secret_new(TEXT("pass-phrase"));
+    struct vault_auth auth = user("BeA", password);
+    struct vault_outcome outcome;
+    char path[64];
+
+    administer(scene, "POST", "sys/auth/people", "{\"type\":\"userpass\"}");
+    administer(scene, "POST", "auth/people/users/Bea",
+               "{\"password\":\"pass-phrase\",\"token_policies\":\"keydrift\"}");
+    auth.mount = "people";
+    outcome = look_with(scene, &auth);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    for (int i = 0; i < 5; i++) {
+        struct admin_answer answer;
+
+        snprintf(path, sizeof path, "auth/people/login/%s", spellings[i]);
+        answer = administer_as(scene, "", NULL, "POST", path, "{\"password\":\"x\"}");
+        assert_int_equal(answer.status, 400);
+        free(answer.body);
+    }
+    expect_body(scene, "sys/locked-users", "\"alias_identifiers\":[\"bea\"]");
+    outcome = look_with(scene, &auth);
+    expect_kind(
+        &outcome, FAILURE_DENIED,
+        "POST auth/people/login/BeA: log-in as user \"BeA\" (\"bea\" to the server) refused: "
+        "403 permission denied");
+    expect_kind(&outcome, FAILURE_DENIED, "a user locked for minutes after failed log-ins");
+    secret_free(password);
+    scene_close(scene);
+}
+
+/* After trap_3_a_user_logs_in_and_a_wrong_password_never_locks_the_user, which made the mount. */
+TEST(a_user_that_is_bound_to_other_addresses_or_cannot_be_is_told_so)
+{
+    static const struct {
+        const char *name, *part;
+    } cases[] = {
+        {"bound", "or token_bound_cidrs without this machine's address"},
+        {"two words", "404 unsupported path: another method is mounted there, or no user's name "
+                      "can hold such a character"},
+    };
+    struct scene *scene = scene_open();
+    struct secret *password = secret_new(TEXT("pass-phrase"));
+
+    administer(scene, "POST", "auth/userpass/users/bound",
+               "{\"password\":\"pass-phrase\",\"token_bound_cidrs\":\"10.0.0.0/8\"}");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vault_auth auth = user(cases[i].name, password);
+        struct vault_outcome outcome = look_with(scene, &auth);
+
+        expect_kind(&outcome, FAILURE_DENIED, cases[i].part);
+        expect_kind(&outcome, FAILURE_DENIED, cases[i].name);
+    }
+    secret_free(password);
+    scene_close(scene);
+}
+
 /* ---- the lock-out ---------------------------------------------------------------------------- */
 
 static char *make_role(struct scene *scene, const char *name, const char *settings)
@@ -215,7 +277,7 @@ static char *make_secret_id(struct scene *scene, const char *name)
 }
 
 /* The trap that the silence after a refusal keeps clear of: five failures, of anybody's. */
-TEST(a_role_that_others_have_locked_is_told_as_such)
+TEST(trap_3_a_role_that_others_have_locked_is_told_as_such)
 {
     struct scene *scene = scene_open();
     char *role_id = make_role(scene, "locked", "{\"token_policies\":\"keydrift\"}");
@@ -234,7 +296,7 @@ TEST(a_role_that_others_have_locked_is_told_as_such)
     client = open_with_role(scene, role_id, secret_id, false);
     outcome = vault_rights_of(&scene->loop, client, "x");
     expect_kind(&outcome, FAILURE_DENIED, "refused: 403 permission denied");
-    expect_kind(&outcome, FAILURE_DENIED, "the role is locked after failed log-ins");
+    expect_kind(&outcome, FAILURE_DENIED, "a role locked for minutes after failed log-ins");
     vault_shut(&scene->loop, client, 100);
     free(role_id);
     free(secret_id);
@@ -245,7 +307,9 @@ int main(void)
 {
     return RUN(CASE(a_certificate_logs_in_and_renews_with_or_without_a_role),
                CASE(a_certificate_that_nobody_trusts_is_told_so),
-               CASE(renewals_that_answer_204_lead_to_a_login),
-               CASE(a_user_logs_in_and_a_wrong_password_never_locks_the_user),
-               CASE(a_role_that_others_have_locked_is_told_as_such));
+               CASE(trap_4_renewals_that_answer_204_lead_to_a_login),
+               CASE(trap_3_a_user_logs_in_and_a_wrong_password_never_locks_the_user),
+               CASE(a_user_is_one_however_the_name_is_spelled_also_when_locked),
+               CASE(a_user_that_is_bound_to_other_addresses_or_cannot_be_is_told_so),
+               CASE(trap_3_a_role_that_others_have_locked_is_told_as_such));
 }

@@ -86,15 +86,25 @@ TEST(a_jwt_logs_in_at_any_mount_and_in_any_namespace)
     mount_jwt(scene, "", "jwt");
     outcome = look_with(scene, &auth, NULL);
     expect_kind(&outcome, FAILURE_NONE, "");
-    administer(scene, "POST", "sys/namespaces/team", "{}");
-    mount_jwt(scene, "team/", "ci/east");
-    administer(scene, "POST", "team/sys/mounts/kv",
-               "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
-    administer(scene, "POST", "team/sys/policies/acl/keydrift",
-               "{\"policy\":\"path \\\"kv/*\\\" { capabilities = [\\\"read\\\"] }\"}");
     auth.mount = "ci/east";
-    outcome = look_with(scene, &auth, "team");
-    expect_kind(&outcome, FAILURE_NONE, "");
+    if (has_namespaces(scene)) {
+        administer(scene, "POST", "sys/namespaces/team", "{}");
+        mount_jwt(scene, "team/", "ci/east");
+        administer(scene, "POST", "team/sys/mounts/kv",
+                   "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
+        administer(scene, "POST", "team/sys/policies/acl/keydrift",
+                   "{\"policy\":\"path \\\"kv/*\\\" { capabilities = [\\\"read\\\"] }\"}");
+        outcome = look_with(scene, &auth, "team");
+        expect_kind(&outcome, FAILURE_NONE, "");
+    } else {
+        mount_jwt(scene, "", "ci/west");
+        auth.mount = "ci/west";
+        outcome = look_with(scene, &auth, NULL);
+        expect_kind(&outcome, FAILURE_NONE, "");
+        outcome = look_with(scene, &auth, "team");
+        expect_kind(&outcome, FAILURE_INVALID, "this server knows no namespaces");
+        auth.mount = "ci/east";
+    }
     outcome = look_with(scene, &auth, NULL);
     expect_kind(&outcome, FAILURE_DENIED,
                 "auth/ci/east/login: log-in as role \"web\" refused: 403");
@@ -124,6 +134,9 @@ TEST(a_refused_jwt_says_what_is_wrong_with_it)
         {"\"iss\":\"tests\",\"aud\":\"vault\",\"env\":\"prod\"", 600, false, "absent",
          "no such role"},
     };
+    struct vault_outcome outcome;
+    struct vault_auth none = {.method = VAULT_AUTH_JWT};
+    struct secret *garbage = secret_new(TEXT("garbage"));
     struct scene *scene = scene_open();
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -131,15 +144,22 @@ TEST(a_refused_jwt_says_what_is_wrong_with_it)
             token_with(cases[i].is_foreign ? other_key : key, cases[i].claims, cases[i].lives_s);
         struct vault_auth auth = {
             .method = VAULT_AUTH_JWT, .role = cases[i].role, .jwt.value = jwt};
-        struct vault_outcome outcome = look_with(scene, &auth, NULL);
         char part[64];
 
+        outcome = look_with(scene, &auth, NULL);
         snprintf(part, sizeof part, "POST auth/jwt/login: log-in as role \"%s\" refused: 400",
                  cases[i].role);
         expect_kind(&outcome, FAILURE_DENIED, part);
         expect_kind(&outcome, FAILURE_DENIED, cases[i].part);
         secret_free(jwt);
     }
+    none.jwt.value = garbage;
+    outcome = look_with(scene, &none, NULL);
+    expect_kind(&outcome, FAILURE_DENIED, "log-in as the default role refused: 400 missing role");
+    none.role = "web";
+    outcome = look_with(scene, &none, NULL);
+    expect_kind(&outcome, FAILURE_DENIED, "what was given is no JWT");
+    secret_free(garbage);
     scene_close(scene);
 }
 
@@ -330,13 +350,44 @@ TEST(a_pod_that_kubernetes_does_not_confirm_is_told_where_to_look)
         loopback_script(cluster.api, REVIEWS, &answers[i], 1);
         outcome = look_with(scene, &auth, NULL);
         expect_kind(&outcome, FAILURE_DENIED, "refused: 403 permission denied: ");
-        expect_kind(&outcome, FAILURE_DENIED, "could not have the token confirmed");
+        expect_kind(&outcome, FAILURE_DENIED, "no confirmation of the token by Kubernetes");
         auth.role = "absent";
         outcome = look_with(scene, &auth, NULL);
         expect_kind(&outcome, FAILURE_DENIED, "the server has no such role");
         secret_free(jwt);
         cluster_close(&cluster);
     }
+    scene_close(scene);
+}
+
+TEST(a_mount_that_nobody_has_configured_is_told_as_that)
+{
+    static const struct {
+        enum vault_auth_method method;
+        const char *mount, *type;
+    } cases[] = {{VAULT_AUTH_JWT, "bare-jwt", "{\"type\":\"jwt\"}"},
+                 {VAULT_AUTH_KUBERNETES, "bare-k8s", "{\"type\":\"kubernetes\"}"}};
+    struct secret *jwt = secret_of(pod_token("prod", "keydrift", "vault", 600));
+    struct scene *scene = scene_open();
+
+    for (size_t i = 0; i < 2; i++) {
+        struct vault_auth auth = {
+            .method = cases[i].method, .mount = cases[i].mount, .role = "web", .jwt.value = jwt};
+        struct vault_outcome outcome;
+        char path[64];
+
+        snprintf(path, sizeof path, "sys/auth/%s", cases[i].mount);
+        administer(scene, "POST", path, cases[i].type);
+        snprintf(path, sizeof path, "auth/%s/role/web", cases[i].mount);
+        if (cases[i].method == VAULT_AUTH_KUBERNETES)
+            administer(scene, "POST", path,
+                       "{\"bound_service_account_names\":\"keydrift\","
+                       "\"bound_service_account_namespaces\":\"prod\"}");
+        outcome = look_with(scene, &auth, NULL);
+        expect_kind(&outcome, FAILURE_DENIED, "log-in as role \"web\" refused: ");
+        expect_kind(&outcome, FAILURE_DENIED, "nobody has configured this mount yet");
+    }
+    secret_free(jwt);
     scene_close(scene);
 }
 
@@ -350,7 +401,8 @@ int main(void)
                  CASE(a_refused_jwt_says_what_is_wrong_with_it),
                  CASE(a_pod_logs_in_with_its_projected_token_which_is_read_again_each_time),
                  CASE(a_refused_pod_is_told_which_claim_is_wrong_and_kubernetes_is_not_asked),
-                 CASE(a_pod_that_kubernetes_does_not_confirm_is_told_where_to_look));
+                 CASE(a_pod_that_kubernetes_does_not_confirm_is_told_where_to_look),
+                 CASE(a_mount_that_nobody_has_configured_is_told_as_that));
     EVP_PKEY_free(key);
     EVP_PKEY_free(other_key);
     return status;

@@ -50,7 +50,7 @@ TEST(short_tokens_are_renewed_and_replaced)
     scene_close(scene);
 }
 
-TEST(a_wrong_secret_id_never_locks_the_role)
+TEST(trap_3_a_wrong_secret_id_never_locks_the_role)
 {
     struct scene *scene = scene_open();
     struct vault_client *wrong = open_with_role(scene, given("OPENBAO_ROLE_ID"), "not-it", false);
@@ -96,7 +96,7 @@ TEST(a_wrapped_secret_id_is_used_once_and_only_from_the_right_place)
 
 /* Any request made with a wrapping token destroys it, be it denied. So ours makes none but the
  * unwrapping; and what somebody else's has destroyed is told as what may have been a theft. */
-TEST(a_wrapping_token_destroyed_by_a_stray_request_is_an_alarm)
+TEST(trap_5_a_wrapping_token_destroyed_by_a_stray_request_is_an_alarm)
 {
     struct scene *scene = scene_open();
     char *wrapped = administer_for(scene, "60s", "POST", "auth/approle/role/keydrift/secret-id",
@@ -164,7 +164,7 @@ TEST(a_wrong_token_is_denied_and_a_token_file_is_read_again_when_replaced)
     close(file);
     client = open_client(scene, &auth, NULL);
     outcome = vault_rights_of(&scene->loop, client, "x");
-    expect_kind(&outcome, FAILURE_DENIED, "unknown, expired or revoked");
+    expect_kind(&outcome, FAILURE_DENIED, "unknown, expired, revoked or used up");
     snprintf(next, sizeof next, "%s.next", path);
     replacement = fopen(next, "w");
     fprintf(replacement, "%s\n", given("OPENBAO_ROOT_TOKEN"));
@@ -224,9 +224,9 @@ int main(void)
 {
     return RUN(CASE(a_revoked_token_is_replaced_without_anybody_noticing),
                CASE(short_tokens_are_renewed_and_replaced),
-               CASE(a_wrong_secret_id_never_locks_the_role),
+               CASE(trap_3_a_wrong_secret_id_never_locks_the_role),
                CASE(a_wrapped_secret_id_is_used_once_and_only_from_the_right_place),
-               CASE(a_wrapping_token_destroyed_by_a_stray_request_is_an_alarm),
+               CASE(trap_5_a_wrapping_token_destroyed_by_a_stray_request_is_an_alarm),
                CASE(a_wrapped_secret_id_in_a_file_is_removed_and_serves_every_later_login),
                CASE(a_wrong_token_is_denied_and_a_token_file_is_read_again_when_replaced),
                CASE(a_token_from_a_login_is_revoked_at_the_end_and_a_given_one_is_not),

@@ -142,7 +142,7 @@ TEST(a_refusal_names_the_role_the_mount_and_the_likely_mistake)
         {VAULT_AUTH_APPROLE, "approle", "role \"web\"", REFUSES("400", "invalid role ID"),
          "the mount has no role of this id"},
         {VAULT_AUTH_APPROLE, "approle", "role \"web\"", REFUSES("403", "permission denied"),
-         "no such auth mount or one of another method, or the role is locked for some minutes"},
+         "no such auth mount, one of another method, or a role locked for minutes after failed"},
         {VAULT_AUTH_APPROLE, "approle", "role \"web\"",
          REFUSES("400", "source address \\\"10.0.0.1\\\" unauthorized through CIDR restrictions on "
                         "the secret ID"),
@@ -164,7 +164,7 @@ TEST(a_refusal_names_the_role_the_mount_and_the_likely_mistake)
          REFUSES("403", "namespace not authorized"),
          "not bound to this service account's namespace"},
         {VAULT_AUTH_KUBERNETES, "kubernetes", "role \"web\"", REFUSES("403", "permission denied"),
-         "or the server could not have the token confirmed"},
+         ", no confirmation of the token by Kubernetes"},
         {VAULT_AUTH_KUBERNETES, "kubernetes", "role \"web\"",
          REFUSES("400", "invalid role name \\\"web\\\""), "the server has no such role"},
         {VAULT_AUTH_JWT, "jwt", "role \"web\"",
@@ -185,8 +185,16 @@ TEST(a_refusal_names_the_role_the_mount_and_the_likely_mistake)
         {VAULT_AUTH_JWT, "jwt", "role \"web\"",
          REFUSES("400", "role \\\"web\\\" could not be found"), "the server has no such role"},
         {VAULT_AUTH_JWT, "jwt", "role \"web\"", REFUSES("403", "permission denied"),
-         "no such auth mount or one of another method, or this machine's address is not among the "
-         "role's token_bound_cidrs"},
+         "no such auth mount, one of another method, or token_bound_cidrs without this machine's"},
+        {VAULT_AUTH_KUBERNETES, "kubernetes", "role \"web\"",
+         REFUSES("500", "could not load backend configuration"),
+         "nobody has configured this mount yet"},
+        {VAULT_AUTH_JWT, "jwt", "role \"web\"", REFUSES("400", "could not load configuration"),
+         "nobody has configured this mount yet"},
+        {VAULT_AUTH_JWT, "jwt", "role \"web\"",
+         REFUSES("400", "error validating token: error verifying token signature: "
+                        "go-jose/go-jose: compact JWS format must have three parts"),
+         "what was given is no JWT"},
         {VAULT_AUTH_JWT, "jwt", "role \"web\"", REFUSES("400", "missing role"),
          "the mount has no default role"},
         {VAULT_AUTH_CERT, "cert", "role \"web\"", REFUSES("403", "permission denied"),
@@ -205,9 +213,7 @@ TEST(a_refusal_names_the_role_the_mount_and_the_likely_mistake)
         {VAULT_AUTH_USERPASS, "userpass", "user \"ann\"",
          REFUSES("500", "invalid username or password"), "the user name or the password is wrong"},
         {VAULT_AUTH_USERPASS, "userpass", "user \"ann\"", REFUSES("403", "permission denied"),
-         "or the user is locked for some minutes after failed log-ins, or this machine's address "
-         "is "
-         "not among the user's token_bound_cidrs"},
+         ", a user locked for minutes after failed log-ins, or token_bound_cidrs without this"},
         {VAULT_AUTH_USERPASS, "userpass", "user \"ann\"", REFUSES("404", "unsupported path"),
          "or no user's name can hold such a character"},
         {VAULT_AUTH_AZURE, "azure", "role \"web\"", REFUSES("403", "permission denied"),
