@@ -135,7 +135,7 @@ TEST(trap_a_wrapped_signature_that_is_held_back_is_none)
 }
 
 /* What our client sends, executed by somebody who kept the token: the second time it conflicts. */
-TEST(trap_an_approved_write_cannot_be_repeated)
+TEST(trap_6_an_approved_write_cannot_be_repeated)
 {
     static const char protected[] = "{\"options\":{\"cas\":0},\"data\":{\"k\":\"new\"}}";
     static const char blind[] = "{\"data\":{\"k\":\"new\"}}";
@@ -185,5 +185,5 @@ int main(void)
 {
     return RUN(CASE(whatever_is_held_back_is_no_success_and_names_its_accessor_and_path),
                CASE(trap_a_wrapped_signature_that_is_held_back_is_none),
-               CASE(trap_an_approved_write_cannot_be_repeated));
+               CASE(trap_6_an_approved_write_cannot_be_repeated));
 }

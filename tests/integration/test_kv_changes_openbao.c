@@ -148,7 +148,7 @@ TEST(a_secret_made_anew_is_not_the_one_that_was_to_go)
 }
 
 /* The server's DELETE of "a/" deletes "a". */
-TEST(trap_a_trailing_slash_deletes_nothing)
+TEST(trap_8_a_trailing_slash_deletes_nothing)
 {
     struct scene *scene = scene_open();
     struct vault_version none = {0};
@@ -163,7 +163,7 @@ TEST(trap_a_trailing_slash_deletes_nothing)
 }
 
 /* Metadata's updated_time stands still then. */
-TEST(trap_a_deletion_shows_although_the_updated_time_does_not_move)
+TEST(trap_9_a_deletion_shows_although_the_updated_time_does_not_move)
 {
     struct scene *scene = scene_open();
     struct vault_version none = {0};
@@ -327,8 +327,8 @@ int main(void)
                CASE(a_version_goes_comes_back_and_goes_for_good),
                CASE(trap_deleting_what_is_not_there_is_no_success),
                CASE(a_secret_made_anew_is_not_the_one_that_was_to_go),
-               CASE(trap_a_trailing_slash_deletes_nothing),
-               CASE(trap_a_deletion_shows_although_the_updated_time_does_not_move),
+               CASE(trap_8_a_trailing_slash_deletes_nothing),
+               CASE(trap_9_a_deletion_shows_although_the_updated_time_does_not_move),
                CASE(notes_say_who_wrote_and_keep_everything_else),
                CASE(of_many_who_note_at_once_none_is_lost_in_silence),
                CASE(both_ways_keep_the_neighbours_exactly),

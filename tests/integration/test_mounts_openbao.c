@@ -120,7 +120,7 @@ TEST(trap_a_mount_that_is_being_upgraded_is_waited_for)
 }
 
 /* It would answer 204 and store "options" and "data" as fields. */
-TEST(trap_a_write_in_the_form_of_version_2_never_reaches_version_1)
+TEST(trap_7_a_write_in_the_form_of_version_2_never_reaches_version_1)
 {
     static const struct vault_mount wrong = {"kv1", 2};
     struct scene *scene = scene_open();
@@ -229,7 +229,7 @@ int main(void)
     return RUN(CASE(a_mount_that_changes_its_engine_is_noticed),
                CASE(trap_a_mount_that_was_just_made_is_written_to),
                CASE(trap_a_mount_that_is_being_upgraded_is_waited_for),
-               CASE(trap_a_write_in_the_form_of_version_2_never_reaches_version_1),
+               CASE(trap_7_a_write_in_the_form_of_version_2_never_reaches_version_1),
                CASE(namespaces_are_kept_apart),
                CASE(without_the_right_to_patch_the_secret_is_modified),
                CASE(a_control_group_is_not_success));

@@ -9,7 +9,8 @@ raft  three processes, plain HTTP: OpenBao's standbys answer reads from their ow
       stopped or killed. Elections are made as quick as the settings allow.
 
 KV v2 is mounted at kv/. The program finds in its environment OPENBAO_CLUSTER (dev or raft), OPENBAO_ADDRS
-(three, with blanks between), OPENBAO_CACERT (dev), OPENBAO_PIDS (raft, in the order of the addresses),
+(three, with blanks between), OPENBAO_CACERT and OPENBAO_OWN_CA (dev: what to trust, and the cluster's own
+file, which OpenSSL takes for nothing), OPENBAO_PIDS (raft, in the order of the addresses),
 OPENBAO_ROOT_TOKEN, OPENBAO_VERSION and OPENBAO_PRODUCT; this program ends with its exit status. A missing server is told as
 with_openbao.py does.
 """
@@ -139,7 +140,7 @@ class Dev(Cluster):
         leaves = pathlib.Path(cluster["ca_cert_path"]).parent.glob("node*_cert.pem")
         trusted = self.dir / "trusted.pem"
         trusted.write_text("".join(leaf.read_text() for leaf in sorted(leaves)))
-        return {"OPENBAO_CACERT": str(trusted)}
+        return {"OPENBAO_CACERT": str(trusted), "OPENBAO_OWN_CA": cluster["ca_cert_path"]}
 
 
 class Raft(Cluster):

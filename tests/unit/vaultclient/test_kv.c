@@ -362,7 +362,7 @@ static void expect_write(const struct loopback_step *step, enum failure_kind kin
         expect_write(&step_, kind, part, 1, 0);                                                    \
     } while (0)
 
-TEST(trap_only_an_answer_with_the_next_version_is_a_write)
+TEST(trap_7_only_an_answer_with_the_next_version_is_a_write)
 {
     EXPECT_WRITE(FAILURE_PROTOCOL, "no KV version 2 mount", SAYS("204", ""));
     EXPECT_WRITE(FAILURE_PROTOCOL, "warning",
@@ -681,7 +681,7 @@ int main(void)
                CASE(states_of_the_server_are_named), CASE(a_redirect_goes_nowhere_else),
                CASE(one_redirect_below_the_same_address_is_followed),
                CASE(a_write_sends_the_neighbours_as_they_came),
-               CASE(trap_only_an_answer_with_the_next_version_is_a_write),
+               CASE(trap_7_only_an_answer_with_the_next_version_is_a_write),
                CASE(a_sealed_server_wrote_nothing),
                CASE(what_no_repetition_can_mend_is_not_called_ambiguous),
                CASE(trap_a_mount_that_is_being_upgraded_is_waited_for),

@@ -198,7 +198,7 @@ TEST(what_the_server_refuses_is_told)
 }
 
 /* The server deletes "a" when told to delete "a/". */
-TEST(trap_a_trailing_slash_is_never_sent)
+TEST(trap_8_a_trailing_slash_is_never_sent)
 {
     static const char *const bad[] = {"a/", "/a", "a//b", "..", "a/..", "", "a\x01"};
     struct scene *scene = scene_with_token();
@@ -251,5 +251,5 @@ int main(void)
         CASE(a_secret_is_removed_with_all_it_has), CASE(what_is_done_already_is_not_done_again),
         CASE(never_existed_gone_forbidden_and_made_anew_are_told_apart_and_nothing_is_sent),
         CASE(a_lost_answer_is_settled_by_looking), CASE(what_the_server_refuses_is_told),
-        CASE(trap_a_trailing_slash_is_never_sent), CASE(a_removal_can_be_canceled_at_every_step));
+        CASE(trap_8_a_trailing_slash_is_never_sent), CASE(a_removal_can_be_canceled_at_every_step));
 }

@@ -127,7 +127,7 @@ TEST(a_lost_patch_is_settled_by_reading_back)
 }
 
 /* 200 with "data": null is a live version. */
-TEST(trap_a_secret_of_null_cannot_be_patched)
+TEST(trap_9_a_secret_of_null_cannot_be_patched)
 {
     struct scene *scene = scene_with_token();
     struct vault_outcome outcome;
@@ -336,7 +336,7 @@ int main(void)
     return RUN(CASE(a_patch_carries_nothing_but_the_field),
                CASE(the_token_is_asked_which_way_it_may), CASE(the_first_version_is_never_a_patch),
                CASE(a_patch_that_fails_says_why), CASE(a_lost_patch_is_settled_by_reading_back),
-               CASE(trap_a_secret_of_null_cannot_be_patched),
+               CASE(trap_9_a_secret_of_null_cannot_be_patched),
                CASE(a_field_that_is_no_string_is_left_alone),
                CASE(names_that_differ_by_normal_form_are_two_names),
                CASE(a_secret_without_fields_gets_its_first),

@@ -16,7 +16,7 @@ static void scene_begin(struct scene *scene, const struct vault_auth *auth, uint
     scene->client = scene_client(scene, auth, NULL, timeout_ms);
 }
 
-TEST(after_a_refusal_only_a_changed_file_is_tried_at_once_and_never_five_times)
+TEST(trap_3_after_a_refusal_only_a_changed_file_is_tried_at_once_and_never_five_times)
 {
     struct scene *scene = scene_open();
     struct credential_file file = credential_file_new("0");
@@ -104,7 +104,8 @@ TEST(each_refusal_says_how_long_there_will_be_no_log_in)
 
 int main(void)
 {
-    return RUN(CASE(after_a_refusal_only_a_changed_file_is_tried_at_once_and_never_five_times),
-               CASE(a_user_whose_name_the_server_writes_small_is_named_both_ways),
-               CASE(each_refusal_says_how_long_there_will_be_no_log_in));
+    return RUN(
+        CASE(trap_3_after_a_refusal_only_a_changed_file_is_tried_at_once_and_never_five_times),
+        CASE(a_user_whose_name_the_server_writes_small_is_named_both_ways),
+        CASE(each_refusal_says_how_long_there_will_be_no_log_in));
 }

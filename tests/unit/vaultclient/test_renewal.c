@@ -45,7 +45,7 @@ TEST(a_token_is_renewed_at_two_thirds_of_its_life)
 }
 
 /* 204: the certificate's role is gone; 500: the maximum is reached, or the AppRole is gone. */
-TEST(whatever_is_no_renewal_leads_to_a_login)
+TEST(trap_4_whatever_is_no_renewal_leads_to_a_login)
 {
     static const struct loopback_step answers[] = {
         SAYS("204", ""),
@@ -97,6 +97,6 @@ TEST(a_renewal_that_fails_for_now_is_no_hot_loop)
 int main(void)
 {
     return RUN(CASE(a_token_is_renewed_at_two_thirds_of_its_life),
-               CASE(whatever_is_no_renewal_leads_to_a_login),
+               CASE(trap_4_whatever_is_no_renewal_leads_to_a_login),
                CASE(a_renewal_that_fails_for_now_is_no_hot_loop));
 }
