@@ -147,11 +147,18 @@ unsigned vault_servers_next(const struct servers *servers, uint32_t tried, uint6
 void vault_servers_failed(struct servers *servers, unsigned which, uint64_t now)
 {
     servers->list[which].avoided_until = now + AVOIDED_MS;
+    servers->list[which].has_answered = false;
+}
+
+void vault_servers_answered(struct servers *servers, unsigned which)
+{
+    servers->list[which].avoided_until = 0;
+    servers->list[which].has_answered = true;
 }
 
 void vault_servers_worked(struct servers *servers, unsigned which)
 {
-    servers->list[which].avoided_until = 0;
+    vault_servers_answered(servers, which);
     servers->current = which;
 }
 

@@ -4,8 +4,9 @@
  *
  *   are there namespaces?  Vault's community edition ignores the header and answers from the root,
  *                          with the root's secrets; asked until it is known
- *   who leads?             for a decisive read where answers carry no index; and for a redirect to
- *                          an address that was not configured */
+ *   who leads?             for a decisive read where answers carry no index, for whatever rests on
+ *                          something that was just made; and for a redirect to an address that was
+ *                          not configured */
 #include "vaultclient/request.h"
 
 #include "base/memory.h"
@@ -61,6 +62,12 @@ static void fail_to_ask_namespace(struct request *request, const struct failure 
     vault_request_on_answer(NULL, failure, request);
 }
 
+static bool is_in_servers_words(const struct http_answer *answer)
+{
+    return answer->status / 100 == 4 && answer->status != 429 &&
+           !vault_wire_is_foreign_404(404, answer->body);
+}
+
 static void on_mounts_listed(const struct http_answer *answer, const struct failure *failure,
                              void *context)
 {
@@ -77,20 +84,40 @@ static void on_mounts_listed(const struct http_answer *answer, const struct fail
         vault_request_go_on(request);
         return;
     }
-    failure_set(&request->failure, FAILURE_INVALID,
-                "this server knows no namespaces (Vault's community edition has none): \"%s\" "
-                "would be ignored, and the root's secrets be read and written in its place",
-                client->namespace_path);
+    if (is_in_servers_words(answer)) {
+        failure_set(&request->failure, FAILURE_INVALID,
+                    "this server knows no namespaces (Vault's community edition has none): \"%s\" "
+                    "would be ignored, and the root's secrets be read and written in its place",
+                    client->namespace_path);
+    } else {
+        vault_wire_explain(answer->status, answer->body, http_answer_retry_after_ms(answer), NULL,
+                           &request->failure);
+        failure_prefix(
+            &request->failure,
+            "whether this server knows namespaces cannot be told: sys/internal/ui/mounts "
+            "of \"%s\"",
+            client->namespace_path);
+    }
     vault_request_fail(request);
 }
 
-/* Health is not told in a namespace. Where it is, a path below the namespace makes sure. */
+static void ask_below_namespace(struct request *request)
+{
+    cleanup_with(buffer_clear) struct buffer target = {.limit = 8192};
+
+    vault_wire_plain_target(&target, "", text_of(request->client->namespace_path),
+                            "/sys/internal/ui/mounts");
+    ask_or_fail(request, buffer_text(&target).start, false, on_mounts_listed);
+}
+
+/* Health is not told in a namespace. Where it is, or where somebody in front of the server does not
+ * let it be told, a path below the namespace makes sure. */
 static void on_health(const struct http_answer *answer, const struct failure *failure,
                       void *context)
 {
-    cleanup_with(buffer_clear) struct buffer target = {.limit = 8192};
     struct request *request = context;
     struct vault_client *client = request->client;
+    bool tells_health;
 
     if (failure) {
         fail_to_ask_namespace(request, failure);
@@ -98,16 +125,14 @@ static void on_health(const struct http_answer *answer, const struct failure *fa
     }
     request->exchange = NULL;
     vault_clock_take(client, answer);
-    if (vault_wire_is_health(answer->body) &&
-        !http_answer_header(answer, "X-Vault-Namespace").size) {
-        vault_wire_plain_target(&target, "", text_of(client->namespace_path),
-                                "/sys/internal/ui/mounts");
-        ask_or_fail(request, buffer_text(&target).start, false, on_mounts_listed);
-        return;
-    }
-    /* Whatever is in trouble will say so to the request itself. */
-    client->has_namespaces = answer->status / 100 == 4 && answer->status != 429;
-    vault_request_go_on(request);
+    tells_health =
+        vault_wire_is_health(answer->body) && !http_answer_header(answer, "X-Vault-Namespace").size;
+    client->has_namespaces = is_in_servers_words(answer);
+    if (tells_health ||
+        (answer->status / 100 == 4 && answer->status != 429 && !client->has_namespaces))
+        ask_below_namespace(request);
+    else /* Whatever is in trouble will say so to the request itself. */
+        vault_request_go_on(request);
 }
 
 /* ---- the leader ------------------------------------------------------------------------------ */
@@ -118,20 +143,42 @@ static void remember_leader(struct vault_client *client, unsigned leader, uint32
     client->leader_until = vault_now_ms() + for_ms;
 }
 
-static void lead(struct request *request)
+/* A standby judges these by its own copy before it forwards them, and says "invalid" of what was
+ * made a moment ago: of a secret id, where five such refusals lock the role, and of what was
+ * wrapped, where it sounds as if somebody else had been quicker. And what it would have to wrap
+ * itself ends in a 500 (some answers with OpenBao 2.7, most with 2.6). */
+static bool is_beyond_standbys(const struct request *request)
 {
-    unsigned leader = request->client->leader;
+    const struct request_plan *plan = &request->plan;
 
-    if (leader != SERVER_LIMIT && !(request->tried & UINT32_C(1) << leader)) {
-        request->server = leader;
-        request->is_led = true;
-    }
+    return plan->is_anonymous || plan->wrap_ttl_s ||
+           text_starts_with(text_of(request->target), TEXT("/v1/sys/wrapping/"));
 }
 
-/* Nobody or an unknown one leads: the request goes out all the same, forwarded where the server
- * does so by itself. */
-static void on_leader(const struct http_answer *answer, const struct failure *failure,
-                      void *context)
+static bool wants_leader(const struct request *request)
+{
+    if (request->is_led)
+        return false;
+    return is_beyond_standbys(request) ||
+           (request->plan.is_decisive && !vault_request_sends_index(request));
+}
+
+static void lead(struct request *request)
+{
+    const struct vault_client *client = request->client;
+    unsigned leader = client->leader;
+
+    if (leader == SERVER_LIMIT || request->tried & UINT32_C(1) << leader ||
+        client->servers.list[leader].avoided_until > vault_now_ms())
+        return;
+    request->server = leader;
+    request->is_led = true;
+}
+
+/* Somebody else named it; an address that is good within the cluster may lead nowhere from here,
+ * and some requests have only one try. */
+static void on_leader_met(const struct http_answer *answer, const struct failure *failure,
+                          void *context)
 {
     struct request *request = context;
     struct vault_client *client = request->client;
@@ -142,17 +189,55 @@ static void on_leader(const struct http_answer *answer, const struct failure *fa
         return;
     }
     request->exchange = NULL;
-    if (failure || !vault_wire_leader(answer->status, answer->body, &leader))
+    if (failure || !vault_wire_leader(answer->status, answer->body, &leader)) {
+        vault_servers_failed(&client->servers, request->server, vault_now_ms());
         remember_leader(client, SERVER_LIMIT, LEADER_MS);
-    else if (leader.is_alone)
-        remember_leader(client, SERVER_LIMIT, LEADER_ALONE_MS);
-    else if (leader.is_self)
+    } else {
+        vault_servers_answered(&client->servers, request->server);
         remember_leader(client, request->server, LEADER_MS);
-    else
-        remember_leader(
-            client,
-            vault_servers_announced(&client->servers, request->server, text_of(leader.address)),
-            LEADER_MS);
+    }
+    vault_request_go_on(request);
+}
+
+/* False: it is known well enough. */
+static bool meet_leader(struct request *request, unsigned leader)
+{
+    const struct servers *servers = &request->client->servers;
+
+    if (leader == SERVER_LIMIT || servers->list[leader].has_answered ||
+        servers->list[leader].avoided_until > vault_now_ms())
+        return false;
+    request->server = leader;
+    return ask_or_fail(request, "/v1/sys/leader", false, on_leader_met);
+}
+
+/* Nobody or an unknown one leads: the request goes out all the same, forwarded where the server
+ * does so by itself. */
+static void on_leader(const struct http_answer *answer, const struct failure *failure,
+                      void *context)
+{
+    struct request *request = context;
+    struct vault_client *client = request->client;
+    struct wire_leader leader;
+    unsigned named;
+
+    if (failure && failure->kind == FAILURE_CANCELED) {
+        vault_request_on_answer(NULL, failure, request);
+        return;
+    }
+    request->exchange = NULL;
+    if (failure || !vault_wire_leader(answer->status, answer->body, &leader)) {
+        remember_leader(client, SERVER_LIMIT, LEADER_MS);
+    } else if (leader.is_alone) {
+        remember_leader(client, SERVER_LIMIT, LEADER_ALONE_MS);
+    } else if (leader.is_self) {
+        remember_leader(client, request->server, LEADER_MS);
+    } else {
+        named = vault_servers_announced(&client->servers, request->server, text_of(leader.address));
+        if (meet_leader(request, named))
+            return;
+        remember_leader(client, named, LEADER_MS);
+    }
     vault_request_go_on(request);
 }
 
@@ -204,7 +289,7 @@ bool vault_errand_before(struct request *request)
         request->has_asked_namespace = true;
         return ask_or_fail(request, "/v1/sys/health", true, on_health);
     }
-    if (!request->plan.is_decisive || vault_request_sends_index(request) || request->is_led)
+    if (!wants_leader(request))
         return false;
     if (vault_now_ms() < client->leader_until) {
         lead(request);

@@ -227,13 +227,18 @@ static void tell(struct request *request, const struct http_answer *answer,
 
     if (failure) {
         /* What became of it is better asked elsewhere. */
-        if (failure->kind == FAILURE_AMBIGUOUS || failure->kind == FAILURE_TIMEOUT)
+        if (failure->kind == FAILURE_AMBIGUOUS || failure->kind == FAILURE_TIMEOUT ||
+            failure->kind == FAILURE_NETWORK)
             vault_servers_failed(servers, request->server, vault_now_ms());
         vault_request_end(request, NULL, failure);
         return;
     }
     if (answer->status / 100 == 2) {
-        vault_servers_worked(servers, request->server);
+        /* Going to the leader with one request is no reason to go there with all. */
+        if (request->is_led && !request->redirected_target)
+            vault_servers_answered(servers, request->server);
+        else
+            vault_servers_worked(servers, request->server);
         if (vault_request_uses_own_token(request))
             vault_token_proved(request->client, request->generation);
     }

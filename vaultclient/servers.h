@@ -14,6 +14,7 @@ struct server {
     struct origin origin; /* all NULL for a Unix socket */
     struct upstream *upstream;
     bool is_announced;
+    bool has_answered;      /* us, and has not failed since */
     uint64_t avoided_until; /* vault_now_ms() */
 };
 
@@ -35,6 +36,8 @@ void vault_servers_free(struct servers *servers);
  * late. SERVER_LIMIT: all are in it. */
 unsigned vault_servers_next(const struct servers *servers, uint32_t tried, uint64_t now);
 void vault_servers_failed(struct servers *servers, unsigned which, uint64_t now);
+void vault_servers_answered(struct servers *servers, unsigned which);
+/* The same, and it is asked from now on. */
 void vault_servers_worked(struct servers *servers, unsigned which);
 
 enum redirect {

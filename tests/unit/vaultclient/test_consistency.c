@@ -197,6 +197,13 @@ TEST(what_a_write_rests_on_is_read_decisively)
     pair_close(pair);
 }
 
+static void second_leads(struct pair *pair)
+{
+    pair_names_leader(pair, 0, pair->scene->server, loopback_origin(pair->second));
+    LOOPBACK_SCRIPT(pair->second, LEADER_PATH,
+                    SAYS("200", "{\"ha_enabled\":true,\"is_self\":true}"));
+}
+
 TEST(without_an_index_the_node_that_leads_is_asked)
 {
     struct pair *pair = pair_open();
@@ -204,13 +211,44 @@ TEST(without_an_index_the_node_that_leads_is_asked)
 
     LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA("{\"k\":\"old\"}", "1"));
     LOOPBACK_SCRIPT(pair->second, DATA_PATH, DATA("{\"k\":\"new\"}", "2"));
-    pair_names_leader(pair, 0, pair->scene->server, loopback_origin(pair->second));
+    second_leads(pair);
     pair_client(pair, false, (struct vault_settings){0});
     outcome = pair_read(pair);
     assert_string_equal(outcome.value, "old");
     outcome = read_decisively(pair);
     assert_string_equal(outcome.value, "new");
+    /* It was met before, without the token, and all else stays where it was. */
+    assert_int_equal(count_at(pair->second, LEADER), 1);
+    assert_null(strstr(loopback_request(pair->second, 0), "s.given"));
+    outcome = pair_read(pair);
+    assert_string_equal(outcome.value, "old");
     pair_close(pair);
+}
+
+/* Within the cluster its address may be good. What has only one try is not tried there. */
+TEST(a_leader_that_does_not_answer_us_is_not_gone_to)
+{
+    static const struct loopback_step silent = HANGS, closes = CLOSES, sealed = SEALED,
+                                      other = SAYS("200", "<html>hello</html>");
+    const struct loopback_step *const steps[] = {&silent, &closes, &sealed, &other};
+
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct pair *pair = pair_open();
+        struct vault_outcome outcome;
+
+        pair_names_leader(pair, 0, pair->scene->server, loopback_origin(pair->second));
+        loopback_script(pair->second, LEADER_PATH, steps[i], 1);
+        LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA("{\"k\":\"v\"}", "1"));
+        pair_client(pair, false, (struct vault_settings){.timeout_ms = 6000});
+        outcome = read_decisively(pair);
+        expect_kind(&outcome, FAILURE_NONE, "");
+        assert_int_equal(count_at(pair->second, READ), 0);
+        /* And not asked again and again. */
+        outcome = read_decisively(pair);
+        expect_kind(&outcome, FAILURE_NONE, "");
+        assert_int_equal(count_at(pair->second, LEADER), 1);
+        pair_close(pair);
+    }
 }
 
 TEST(a_leader_that_cannot_be_asked_does_not_keep_the_read_from_being_answered)
@@ -251,6 +289,98 @@ TEST(a_server_without_a_cluster_is_asked_once_who_leads)
     pair_close(pair);
 }
 
+/* ---- what was just made ---------------------------------------------------------------------- */
+
+#define REFUSES_LOGIN SAYS("400", "{\"errors\":[\"invalid role or secret ID\"]}")
+
+static void open_with_role(struct pair *pair)
+{
+    struct secret *role = secret_new(TEXT("role-1")), *secret = secret_new(TEXT("secret-1"));
+    struct vault_auth auth = {
+        .method = VAULT_AUTH_APPROLE, .role_id.value = role, .secret_id.value = secret};
+
+    LOOPBACK_SCRIPT(pair->scene->server, MOUNT_PATH, MOUNT_V2);
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA("{\"k\":\"v\"}", "1"));
+    pair->scene->client = scene_client(pair->scene, &auth, NULL, 20000);
+    secret_free(role);
+    secret_free(secret);
+}
+
+TEST(a_log_in_goes_to_the_node_that_leads_since_standbys_refuse_a_new_secret_id)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, LOGIN_PATH, REFUSES_LOGIN);
+    LOOPBACK_SCRIPT(pair->second, LOGIN_PATH, LOGIN("s.new", "3600"));
+    second_leads(pair);
+    open_with_role(pair);
+    outcome = pair_read(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(scene_count(pair->scene, "POST " LOGIN_PATH), 0);
+    assert_int_equal(count_at(pair->second, "POST " LOGIN_PATH), 1);
+    pair_close(pair);
+}
+
+TEST(a_log_in_goes_where_it_can_when_the_leader_cannot_be_asked)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, LOGIN_PATH, LOGIN("s.new", "3600"));
+    pair_names_leader(pair, 0, pair->scene->server, "http://127.0.0.1:1");
+    open_with_role(pair);
+    outcome = pair_read(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    pair_close(pair);
+}
+
+static void on_wrapping(const struct vault_wrapping *wrapping, const struct failure *failure,
+                        void *context)
+{
+    struct vault_outcome *outcome = context;
+
+    outcome->times++;
+    if (failure)
+        outcome->failure = *failure;
+    else
+        snprintf(outcome->value, sizeof outcome->value, "%.*s", TEXT_ARG(wrapping->creation_path));
+    outcome->kind = outcome->failure.kind;
+}
+
+TEST(what_is_wrapped_goes_to_the_node_that_leads_and_so_does_every_question_about_it)
+{
+    static const struct loopback_step
+        wrapped =
+            SAYS("200", "{\"data\":null,\"wrap_info\":{\"token\":\"s.wrap\",\"accessor\":\"a\","
+                        "\"ttl\":60,\"creation_time\":\"2026-01-02T03:04:05Z\","
+                        "\"creation_path\":\"sys/wrapping/wrap\"}}"),
+        found = SAYS("200", "{\"data\":{\"creation_path\":\"sys/wrapping/wrap\","
+                            "\"creation_time\":\"2026-01-02T03:04:05Z\",\"creation_ttl\":60}}"),
+        unable = SAYS("500", "{\"errors\":[\"internal error\"]}"),
+        unknown = SAYS("400", "{\"errors\":[\"wrapping token is not valid or does not exist\"]}");
+    struct pair *pair = pair_open();
+    struct secret *secret = secret_new(TEXT("s.wrap"));
+    struct vault_outcome made = {0}, looked = {0};
+
+    loopback_script(pair->scene->server, "/v1/sys/wrapping/wrap", &unable, 1);
+    loopback_script(pair->scene->server, "/v1/sys/wrapping/lookup", &unknown, 1);
+    loopback_script(pair->second, "/v1/sys/wrapping/wrap", &wrapped, 1);
+    loopback_script(pair->second, "/v1/sys/wrapping/lookup", &found, 1);
+    second_leads(pair);
+    pair_client(pair, false, (struct vault_settings){0});
+    assert_non_null(vault_wrap(pair->scene->client, TEXT("k"), secret, 60, 0, on_wrapping, &made));
+    vault_wait(&pair->scene->loop, &made);
+    expect_kind(&made, FAILURE_NONE, "");
+    assert_non_null(vault_lookup_wrapping(pair->scene->client, secret, 0, on_wrapping, &looked));
+    vault_wait(&pair->scene->loop, &looked);
+    expect_kind(&looked, FAILURE_NONE, "");
+    assert_string_equal(looked.value, "sys/wrapping/wrap");
+    assert_int_equal(scene_count(pair->scene, "POST /v1/sys/wrapping"), 0);
+    secret_free(secret);
+    pair_close(pair);
+}
+
 int main(void)
 {
     return RUN(
@@ -263,6 +393,10 @@ int main(void)
         CASE(a_write_whose_index_is_refused_is_sent_once_more_and_done_once),
         CASE(what_a_write_rests_on_is_read_decisively),
         CASE(without_an_index_the_node_that_leads_is_asked),
+        CASE(a_leader_that_does_not_answer_us_is_not_gone_to),
         CASE(a_leader_that_cannot_be_asked_does_not_keep_the_read_from_being_answered),
-        CASE(a_server_without_a_cluster_is_asked_once_who_leads));
+        CASE(a_server_without_a_cluster_is_asked_once_who_leads),
+        CASE(a_log_in_goes_to_the_node_that_leads_since_standbys_refuse_a_new_secret_id),
+        CASE(a_log_in_goes_where_it_can_when_the_leader_cannot_be_asked),
+        CASE(what_is_wrapped_goes_to_the_node_that_leads_and_so_does_every_question_about_it));
 }
