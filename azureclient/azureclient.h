@@ -5,12 +5,12 @@
  * One client is one identity in one cloud; it serves one loop and is called only from that loop's
  * thread. Tokens are fetched when first needed, kept until shortly before they expire, and fetched
  * once for any number of waiters. It never logs and never reads the environment unless told to
- * (azure_settings_...).
+ * (azure_settings_from_environment(), http_use_environment_proxies()).
  *
- * The promise is that of base/operation.h: `done` exactly once, from the loop, never before the
+ * The promise is that of struct operation: `done` exactly once, from the loop, never before the
  * starting function has returned. What a `done` is given dies with the call.
  *
- * Failure kinds as in base/failure.h: DENIED (401, 403: the text names the identity's missing
+ * Failure kinds as in enum failure_kind: DENIED (401, 403: the text names the identity's missing
  * action; a lock), NOT_FOUND, THROTTLED (429, with retry_after_ms), CONFLICT (409), REMOTE (5xx,
  * failed operation), AMBIGUOUS (a regenerate whose answer was lost), INVALID (what was asked for
  * makes no sense: an id of an unknown type, a provider the subscription has not registered),
@@ -37,6 +37,9 @@
 #pragma GCC visibility push(default)
 
 struct azure_client;
+
+/* "1.2.3": of the library that runs; AZURECLIENT_VERSION is the header's. Lives for ever. */
+const char *azure_client_version(void);
 
 /* ---- settings -------------------------------------------------------------------------------- */
 

@@ -81,6 +81,11 @@ static void client_free(struct azure_client *client)
     memory_free(client);
 }
 
+const char *azure_client_version(void)
+{
+    return KEYDRIFT_VERSION;
+}
+
 struct azure_client *azure_client_open(struct http *http, const struct azure_settings *settings,
                                        struct failure *why)
 {

@@ -55,9 +55,6 @@ struct failure {
  * Control characters in the result become spaces, bytes that are not UTF-8 question marks. */
 bool failure_set(struct failure *why, enum failure_kind kind, const char *format, ...)
     printf_like(3, 4);
-/* Puts "prefix: " before the text. */
-void failure_prefix(struct failure *why, const char *format, ...) printf_like(2, 3);
-bool failure_out_of_memory(struct failure *why);
 
 /* Worth another try later without anybody changing anything. */
 bool failure_is_temporary(enum failure_kind kind);
@@ -65,5 +62,9 @@ bool failure_is_temporary(enum failure_kind kind);
 const char *failure_kind_name(enum failure_kind kind);
 
 #pragma GCC visibility pop
+
+/* Puts "prefix: " before the text. */
+void failure_prefix(struct failure *why, const char *format, ...) printf_like(2, 3);
+bool failure_out_of_memory(struct failure *why);
 
 #endif

@@ -6,10 +6,17 @@
 #include <string.h>
 
 static struct memory_functions used = {malloc, realloc, free};
+static bool is_given;
 
 void memory_use(const struct memory_functions *functions)
 {
+    is_given = functions != NULL;
     used = functions ? *functions : (struct memory_functions){malloc, realloc, free};
+}
+
+bool memory_is_plain(void)
+{
+    return !is_given;
 }
 
 void *memory_allocate(size_t size)
@@ -37,13 +44,13 @@ void *memory_resize_array(void *memory, size_t count, size_t size)
 {
     size_t total;
 
-    return __builtin_mul_overflow(count, size, &total) ? NULL : used.reallocate(memory, total);
+    return __builtin_mul_overflow(count, size, &total) ? NULL : memory_resize(memory, total);
 }
 
 char *memory_string(const char *string)
 {
     size_t size = strlen(string) + 1;
-    char *copy = used.allocate(size);
+    char *copy = memory_allocate(size);
 
     return copy ? memcpy(copy, string, size) : NULL;
 }
@@ -68,7 +75,7 @@ char *memory_print_list(const char *format, va_list arguments)
     va_copy(again, arguments);
     size = vsnprintf(NULL, 0, format, again);
     va_end(again);
-    text = size < 0 ? NULL : used.allocate((size_t)size + 1);
+    text = size < 0 ? NULL : memory_allocate((size_t)size + 1);
     if (text)
         vsnprintf(text, (size_t)size + 1, format, arguments);
     return text;

@@ -8,6 +8,7 @@
 #include "base/attributes.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #pragma GCC visibility push(default)
@@ -28,6 +29,10 @@ must_use void *memory_allocate(size_t size);
 /* Zeroed; NULL also when count * size is too large. */
 must_use void *memory_zeroed(size_t count, size_t size);
 must_use void *memory_resize(void *memory, size_t size);
+void memory_free(void *memory); /* NULL is fine */
+
+#pragma GCC visibility pop
+
 /* NULL also when count * size is too large. */
 must_use void *memory_resize_array(void *memory, size_t count, size_t size);
 /* A copy of a string, NULL when out of memory. */
@@ -35,8 +40,7 @@ must_use char *memory_string(const char *string);
 /* As printf(); NULL when out of memory. */
 must_use char *memory_print(const char *format, ...) printf_like(1, 2);
 must_use char *memory_print_list(const char *format, va_list arguments) printf_like(1, 0);
-void memory_free(void *memory);
-
-#pragma GCC visibility pop
+/* Is it from malloc(), as no other functions were named? */
+bool memory_is_plain(void);
 
 #endif

@@ -13,10 +13,10 @@
 #include "base/memory.h"
 
 #include <assert.h>
+#include <link.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/queue.h>
@@ -68,12 +68,17 @@ static struct regions regions_by_size[CELL_SIZES] = {
 static pthread_once_t watched_once = PTHREAD_ONCE_INIT;
 static bool is_watched; /* by a tool that wants to see each allocation */
 
+static int is_valgrind(struct dl_phdr_info *library, size_t size, void *context)
+{
+    (void)size;
+    (void)context;
+    return library->dlpi_name && strstr(library->dlpi_name, "/vgpreload_");
+}
+
 /* valgrind preloads itself. Whoever could fake this can preload anything anyway. */
 static void look_for_watchers(void)
 {
-    const char *preloaded = getenv("LD_PRELOAD");
-
-    is_watched = HAS_ADDRESS_SANITIZER || (preloaded && strstr(preloaded, "vgpreload"));
+    is_watched = HAS_ADDRESS_SANITIZER || dl_iterate_phdr(is_valgrind, NULL);
 }
 
 static struct region *region_new(size_t memory_size, size_t cell_size)

@@ -23,17 +23,17 @@ must_use struct secret *secret_new(struct text value);
 must_use struct secret *secret_copy(const struct secret *secret);
 /* NULL is fine. Always returns NULL: `x = secret_free(x);` */
 struct secret *secret_free(struct secret *secret);
-/* For cleanup_with(). */
-void secret_clean(struct secret **secret);
 
 /* Constant time in the contents; the lengths are not hidden. NULL equals nothing, not even NULL. */
 bool secret_equal(const struct secret *a, const struct secret *b);
 /* Valid as long as the secret lives. NUL-terminated behind `size`. */
 struct text secret_reveal(const struct secret *secret);
 
+#pragma GCC visibility pop
+
+/* For cleanup_with(). */
+void secret_clean(struct secret **secret);
 /* Overwrites memory in a way the compiler keeps. */
 void wipe(void *memory, size_t size);
-
-#pragma GCC visibility pop
 
 #endif

@@ -17,7 +17,11 @@ struct text {
 };
 
 /* A text from a string literal. */
+#ifdef __cplusplus
+#define TEXT(literal) (::text{(literal), sizeof(literal) - 1})
+#else
 #define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
+#endif
 /* For "%.*s": cuts at INT_MAX. */
 #define TEXT_ARG(text) text_printf_size(text), ((text).start ? (text).start : "")
 
@@ -25,10 +29,15 @@ int text_printf_size(struct text text);
 
 /* NULL gives the empty text. */
 struct text text_of(const char *string);
-struct text text_part(struct text text, size_t from, size_t size); /* clamped to `text` */
-
 bool text_is(struct text text, const char *string);
 bool text_equal(struct text a, struct text b);
+/* A NUL-terminated copy to memory_free(), or NULL when out of memory. */
+must_use char *text_copy(struct text text);
+
+#pragma GCC visibility pop
+
+struct text text_part(struct text text, size_t from, size_t size); /* clamped to `text` */
+
 bool text_equal_ignoring_case(struct text a, struct text b); /* ASCII letters only */
 int text_compare(struct text a, struct text b);              /* by bytes, as strcmp() */
 bool text_starts_with(struct text text, struct text prefix);
@@ -62,14 +71,9 @@ size_t text_distance(struct text a, struct text b);
 /* Pattern with '*' (any bytes, also none), ignoring ASCII case. */
 bool text_matches(struct text text, struct text pattern);
 
-/* A NUL-terminated copy to memory_free(), or NULL when out of memory. */
-must_use char *text_copy(struct text text);
-
 /* Lower-case hex. `out` holds 2 * size + 1 bytes and is NUL-terminated. */
 void hex_encode(const uint8_t *bytes, size_t size, char *out);
 /* Exactly 2 * size hex digits of either case. */
 must_use bool hex_decode(struct text text, uint8_t *bytes, size_t size);
-
-#pragma GCC visibility pop
 
 #endif

@@ -9,10 +9,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* As large as the strictest alignment, so that what follows is aligned too. */
-union header {
-    size_t size;
-    max_align_t alignment;
+/* Aligned as strictly as anything, so that what follows is, too. */
+struct header {
+    _Alignas(max_align_t) size_t size;
 };
 
 /* libcurl's threads allocate too. */
@@ -29,7 +28,7 @@ size_t wiping_refusals(void)
     return atomic_load(&refusals);
 }
 
-static void *behind(union header *header, size_t size)
+static void *behind(struct header *header, size_t size)
 {
     if (!header)
         return refuse();
@@ -39,23 +38,23 @@ static void *behind(union header *header, size_t size)
 
 void *wiping_malloc(size_t size)
 {
-    if (size > SIZE_MAX - sizeof(union header))
+    if (size > SIZE_MAX - sizeof(struct header))
         return refuse();
-    return behind(memory_allocate(sizeof(union header) + size), size);
+    return behind(memory_allocate(sizeof(struct header) + size), size);
 }
 
 void *wiping_calloc(size_t count, size_t size)
 {
     size_t total;
 
-    if (__builtin_mul_overflow(count, size, &total) || total > SIZE_MAX - sizeof(union header))
+    if (__builtin_mul_overflow(count, size, &total) || total > SIZE_MAX - sizeof(struct header))
         return refuse();
-    return behind(memory_zeroed(1, sizeof(union header) + total), total);
+    return behind(memory_zeroed(1, sizeof(struct header) + total), total);
 }
 
 void wiping_free(void *memory)
 {
-    union header *header = memory;
+    struct header *header = memory;
 
     if (!memory)
         return;
@@ -66,7 +65,7 @@ void wiping_free(void *memory)
 
 void *wiping_realloc(void *memory, size_t size)
 {
-    size_t old = memory ? ((union header *)memory)[-1].size : 0;
+    size_t old = memory ? ((struct header *)memory)[-1].size : 0;
     void *moved = wiping_malloc(size);
 
     if (!moved || !memory)

@@ -146,6 +146,8 @@ static CURLcode set_up_tls(CURL *easy, void *tls, void *context)
     (void)easy;
     /* Otherwise what was received stays in OpenSSL's buffers, and in the heap after them. */
     SSL_CTX_set_options(tls, SSL_OP_CLEANSE_PLAINTEXT);
+    /* libcurl would write the keys of the connection to the file that SSLKEYLOGFILE names. */
+    SSL_CTX_set_keylog_callback(tls, NULL);
     if (upstream->is_pinned) {
         SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
         SSL_CTX_set_cert_verify_callback(tls, verify_pinned, context);

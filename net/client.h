@@ -226,6 +226,7 @@ struct http {
     unsigned exchange_count; /* not yet told */
     unsigned open_handles;   /* libuv handles of ours not yet closed, and one for multi */
     bool is_closing, is_shut;
+    bool uses_environment; /* its proxies */
     void (*closed)(void *context);
     void *closed_context;
 };

@@ -5,13 +5,12 @@
 #include "net/json_memory.h"
 
 #include <curl/curl.h>
-#include <jansson.h>
 
 bool net_global_init(struct failure *why)
 {
     const curl_version_info_data *version;
 
-    json_set_alloc_funcs(json_memory_allocate, json_memory_release);
+    json_memory_begin();
     if (curl_global_init_mem(CURL_GLOBAL_ALL, wiping_malloc, wiping_free, wiping_realloc,
                              wiping_strdup, wiping_calloc) != CURLE_OK)
         return failure_set(why, FAILURE_INTERNAL, "libcurl cannot start");

@@ -137,6 +137,11 @@ static const struct multi_events multi_events = {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+void http_use_environment_proxies(struct http *http)
+{
+    http->uses_environment = true;
+}
+
 static CURLSH *share_open(void)
 {
     CURLSH *share = curl_share_init();

@@ -39,7 +39,8 @@ struct upstream_settings {
     struct text client_cert_pem;                    /* the same, given as text instead */
     const struct secret *client_key_pem;
     const char *server_name; /* for SNI and verification instead of the host */
-    const char *proxy;       /* URL; NULL: HTTPS_PROXY, HTTP_PROXY, NO_PROXY decide; "": none */
+    const char *proxy;       /* URL; "": none; NULL: none either, unless
+                                http_use_environment_proxies() was called */
     const char *user_agent;  /* default "keydrift/VERSION" */
     const char
         *name; /* begins every failure text, e.g. "vault https://...:8200"; default: origin */

@@ -56,8 +56,9 @@ static bool set_place(struct upstream *upstream, const struct upstream_settings 
     if (settings->unix_socket)
         return copy(settings->unix_socket, &upstream->unix_socket, why) &&
                copy("", &upstream->proxy, why);
-    return copy(settings->proxy ? settings->proxy : proxy_from_environment(origin),
-                &upstream->proxy, why);
+    if (settings->proxy || !upstream->http->uses_environment)
+        return copy(settings->proxy ? settings->proxy : "", &upstream->proxy, why);
+    return copy(proxy_from_environment(origin), &upstream->proxy, why);
 }
 
 /* libcurl verifies the host of the URL and sends it as SNI, so the server name becomes that host,

@@ -65,6 +65,11 @@ struct vault_client *vault_client_open(struct http *http, const struct vault_set
     return client;
 }
 
+const char *vault_client_version(void)
+{
+    return KEYDRIFT_VERSION;
+}
+
 const char *vault_client_address(const struct vault_client *client)
 {
     return client->address;

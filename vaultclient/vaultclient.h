@@ -4,12 +4,20 @@
  * One client is one server (or cluster) seen with one login; it serves one loop and is called only
  * from that loop's thread. It logs in when it first needs to, renews its token at about two thirds
  * of its life, and logs in again when renewal ends: many waiters, one login. It never logs, and
- * reads the environment only in vault_settings_from_environment().
+ * reads the environment only when asked to: vault_settings_from_environment(), and
+ * http_use_environment_proxies().
  *
- * The promise is that of base/operation.h: `done` exactly once, from the loop, never before the
- * starting function has returned. What a `done` is given dies with the call.
+ * Every operation keeps the promise of struct operation: `done` exactly once, from the loop, never
+ * before the starting function has returned. What it is given to start with is copied before that.
+ * On success `failure` is NULL, otherwise the result is (a count 0, a bool false); both die with
+ * `done`. NULL in place of an operation: `done` will not run, for want of memory or because the
+ * client is closing. A `done` is never NULL; it may start operations, cancel others, and close the
+ * client. A struct that is all zeros has its defaults; times are milliseconds since 1970 (UTC), and
+ * durations have their unit in their name.
  *
- * Failure kinds (base/failure.h) as used here:
+ * Any operation may end with CANCELED, TIMEOUT (`timeout_ms` of the settings is over), NETWORK,
+ * THROTTLED, DENIED, REMOTE, PROTOCOL, TOO_LARGE, INVALID or INTERNAL (out of memory); what else
+ * one can end with stands at it. The kinds as used here:
  *
  *   DENIED      403 and refused log-ins; the text names path, method and the likely mistake
  *   NOT_FOUND   no such secret or version
@@ -22,8 +30,8 @@
  *   PROTOCOL    HTML, broken or contradictory JSON, wrong engine
  *   INVALID     a path or value we refuse; no such namespace
  *
- * Protocol facts: the HTTP API documentation of both products, and what OpenBao 2.7.2 was seen to
- * answer.
+ * Sources: the HTTP API documentation of both products, for each operation what it names, and what
+ * OpenBao 2.6.1 and 2.7.2 were seen to answer.
  */
 #ifndef VAULTCLIENT_H
 #define VAULTCLIENT_H
@@ -43,6 +51,9 @@
 #pragma GCC visibility push(default)
 
 struct vault_client;
+
+/* "1.2.3": of the library that runs; VAULTCLIENT_VERSION is the header's. Lives for ever. */
+const char *vault_client_version(void);
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
@@ -69,7 +80,7 @@ struct vault_value {
 
 /* Whoever can get the `jwt` of a log-in: a managed identity's token from Azure, for example. Asked
  * at each login when `jwt` has neither value nor file. `fetch` keeps the promise of
- * base/operation.h; its operation is canceled when the login runs out of time or the client closes,
+ * struct operation; its operation is canceled when the login runs out of time or the client closes,
  * and the close waits for its `done`. `token` or `failure` is NULL; both die with the call. */
 typedef void vault_identity_done(const struct secret *token, const struct failure *failure,
                                  void *context);
@@ -144,24 +155,30 @@ struct vault_settings {
  * CLIENT_CERT_BYTES CLIENT_KEY_BYTES TLS_SERVER_NAME SKIP_VERIFY CLIENT_TIMEOUT MAX_RETRIES
  * RATE_LIMIT PROXY_ADDR HTTP_PROXY DISABLE_REDIRECTS. WRAP_TTL and HEADERS are refused, and
  * SRV_LOOKUP where the address names no port: to go on without them would be wrong. A present but
- * empty BAO_ variable counts as "not set" and hides its VAULT_ twin. `get` is getenv() in programs.
- * The strings it allocates live in `*kept` and are freed by vault_environment_free(). False names
- * the variable with the bad value. */
+ * empty BAO_ variable counts as "not set" and hides its VAULT_ twin. HTTPS_PROXY and its like are
+ * not among them: http_use_environment_proxies(). `get` is getenv() in programs.
+ * The strings it allocates live in `*kept`, as long as `settings` needs them: until
+ * vault_client_open() has returned, then vault_environment_free() frees them. False: INVALID names
+ * the variable with the bad value, or INTERNAL; `settings` is untouched and `*kept` NULL. Source:
+ * the documentation of "vault" and "bao", "Environment variables". */
 struct vault_environment;
 must_use bool vault_settings_from_environment(struct vault_settings *settings,
                                               char *(*get)(const char *name),
                                               struct vault_environment **kept, struct failure *why);
-struct vault_environment *vault_environment_free(struct vault_environment *kept); /* returns NULL */
+/* NULL is fine. Always returns NULL. */
+struct vault_environment *vault_environment_free(struct vault_environment *kept);
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-/* `http` must outlive the client. NULL with `why`: settings that make no sense, out of memory.
- * Sends nothing yet. */
+/* `http` must outlive the client: http_close() comes after `closed`. NULL with `why` (which may be
+ * NULL): INVALID, settings that make no sense, a file that is not there or is none; INTERNAL, out
+ * of memory. Reads the files of certificates, sends nothing yet. */
 struct vault_client *vault_client_open(struct http *http, const struct vault_settings *settings,
                                        struct failure *why);
-/* Ends what is in flight with CANCELED. A token the client obtained by logging in is revoked, with
- * at most `grace_ms` spent on it; a token given to it never is. `closed` (may be NULL) runs last.
- */
+/* Once, at any time, also from inside a `done`. Ends what is in flight with CANCELED. A token the
+ * client obtained by logging in is revoked (auth/token/revoke-self), with at most `grace_ms` spent
+ * on it, 0: it is left to expire; a token given to it never is. `closed` (may be NULL) runs from
+ * the loop, after every `done`; then the client is gone. */
 void vault_client_close(struct vault_client *client, uint32_t grace_ms,
                         void (*closed)(void *context), void *context);
 /* "https://host:8200", without anything secret. Lives as long as the client. */
@@ -169,14 +186,16 @@ const char *vault_client_address(const struct vault_client *client);
 
 /* ---- secrets (KV version 1 and 2, told apart by asking the server once per mount) ------------ */
 
-/* The `lane` of an operation says with whom it shares its turn (net/http.h). Added to the lane of a
- * read, this makes the read decisive: no standby may answer it from a copy that is older than what
- * this client was told before. Where the server tells how far it has come (X-Vault-Index: OpenBao
- * 2.7 on raft, Vault Enterprise) that is sent back with the wish to be forwarded to the active
- * node; elsewhere the node that sys/leader names is asked, when it may be (see `stays_put`). What a
- * change rests on is read so always. A leader that was cut off from its cluster, or what is left of
- * a cluster without a majority, answers all the same, with old data and status 200: only a write
- * notices. */
+/* The `lane` of an operation is a number of the program's own choice, 0 if it does not care: where
+ * operations have to wait for their turn (`max_in_flight`), lanes are served in turn, and within
+ * one, first come, first served. So a thousand operations of one user do not hold up the one of
+ * another. Added to the lane of a read, this makes the read decisive: no standby may answer it from
+ * a copy that is older than what this client was told before. Where the server tells how far it has
+ * come (X-Vault-Index: OpenBao 2.7 on raft, Vault Enterprise) that is sent back with the wish to be
+ * forwarded to the active node; elsewhere the node that sys/leader names is asked, when it may be
+ * (see `stays_put`). What a change rests on is read so always. A leader that was cut off from its
+ * cluster, or what is left of a cluster without a majority, answers all the same, with old data and
+ * status 200: only a write notices. */
 #define VAULT_DECISIVE 0x80000000u
 
 /* One key of a mount. `mount` "kv", `path` "team/app"; no leading or trailing slash, no empty
@@ -199,7 +218,7 @@ struct vault_version {
 
 /* KV v2: GET metadata, no value travels. KV v1 has no metadata: `version` then has kv 1 and version
  * 0. A deleted or destroyed current version is a success with the flag set. A key without any
- * version, or none at all: NOT_FOUND. */
+ * version, or none at all: NOT_FOUND. Source: GET <mount>/metadata/<path>. */
 typedef void vault_metadata_done(const struct vault_version *version, const struct failure *failure,
                                  void *context);
 struct operation *vault_read_metadata(struct vault_client *client, struct vault_key key,
@@ -217,8 +236,9 @@ struct vault_field {
     const struct secret *value; /* only when PRESENT */
 };
 
-/* One field of one version; `version` 0 means the current one (always for KV v1). Deleted and
- * destroyed versions end with those kinds. */
+/* One field of one version; `version` 0 means the current one (always for KV v1). NOT_FOUND: no
+ * such secret or version; DELETED, DESTROYED: that version is. A field that is not there is a
+ * success that says so. Source: GET <mount>/data/<path>?version=, of KV v1 <mount>/<path>. */
 typedef void vault_field_done(const struct vault_field *field, const struct failure *failure,
                               void *context);
 struct operation *vault_read_field(struct vault_client *client, struct vault_key key,
@@ -239,7 +259,8 @@ enum vault_write_way { VAULT_WRITE_MODIFY, VAULT_WRITE_PATCH, VAULT_WRITE_EITHER
  * deleted and recreated key counts from 1 again. A field that already has this value is written all
  * the same. Siblings are read from version `expected`. CONFLICT: nothing was written by us. A lost
  * answer is settled by reading back: success if the next version holds the value, CONFLICT if it
- * holds another, AMBIGUOUS if that cannot be told. KV v1 has no check-and-set: INVALID. */
+ * holds another, AMBIGUOUS if that cannot be told. KV v1 has no check-and-set: INVALID. Source:
+ * POST and PATCH <mount>/data/<path>. */
 struct vault_write {
     struct vault_key key;
     struct text field;
@@ -278,7 +299,8 @@ struct vault_names {
 /* `folder`.path may be empty: the mount itself. At most `limit` names (0: as many as an answer of 8
  * MiB holds; TOO_LARGE beyond), none up to and including `after` (empty: from the beginning). Where
  * the server knows no pages (KV v1, HashiCorp Vault) it sends all and the rest is left out here.
- * NOT_FOUND: nothing lies there; with `after`, the end is a success without names. */
+ * NOT_FOUND: nothing lies there; with `after`, the end is a success without names. Source: LIST
+ * <mount>/metadata/<path>, sent as GET with ?list=true. */
 struct vault_listing {
     struct vault_key folder;
     struct text after;
@@ -303,7 +325,8 @@ enum vault_removal_kind {
  * a request when there is nothing left to do, and else only when the metadata then shows it.
  * AMBIGUOUS: the answer was lost and reading could not settle it. Between reading and deleting
  * somebody else may still write: of a version nothing is lost by that, of a secret that is removed,
- * all. */
+ * all. Source: POST <mount>/delete/, undelete/ and destroy/<path>, DELETE <mount>/metadata/<path>.
+ */
 struct vault_removal {
     enum vault_removal_kind kind;
     struct vault_key key;
@@ -332,7 +355,9 @@ typedef void vault_notes_done(const struct vault_notes *notes, const struct fail
                               void *context);
 struct operation *vault_read_notes(struct vault_client *client, struct vault_key key, unsigned lane,
                                    vault_notes_done *done, void *context);
-/* Sets these and keeps the others; a note whose value is empty is taken away. Protected by the
+/* Both are of KV v2 alone (else INVALID). Source: GET and POST <mount>/metadata/<path>.
+ *
+ * Sets these and keeps the others; a note whose value is empty is taken away. Protected by the
  * metadata's own check-and-set where the server has it (else somebody's change in the same moment
  * may be lost), and read back. NOT_FOUND: no such secret, and none was made. `done` gets all. */
 struct operation *vault_write_notes(struct vault_client *client, struct vault_key key,
@@ -357,7 +382,7 @@ enum vault_capability {
 typedef void vault_capabilities_done(const unsigned *capabilities, size_t count,
                                      const struct failure *failure, void *context);
 /* Paths as they stand behind /v1/: "kv/data/app", "kv/metadata/app/" for a list. 1 to 256 of them.
- */
+ * Source: POST sys/capabilities-self. */
 struct operation *vault_read_capabilities(struct vault_client *client, const struct text *paths,
                                           size_t count, unsigned lane,
                                           vault_capabilities_done *done, void *context);
@@ -375,12 +400,14 @@ struct vault_wrapping {
 };
 typedef void vault_wrapping_done(const struct vault_wrapping *wrapping,
                                  const struct failure *failure, void *context);
-/* Wraps {"<name>": value}; its creation path is "sys/wrapping/wrap", as for anybody who does that.
- */
+/* Wraps {"<name>": value} for `ttl_s` seconds, at least 1; its creation path is
+ * "sys/wrapping/wrap", as for anybody who does that. AMBIGUOUS: the answer was lost, and with it
+ * the token. Source: POST sys/wrapping/wrap. */
 struct operation *vault_wrap(struct vault_client *client, struct text name,
                              const struct secret *value, uint32_t ttl_s, unsigned lane,
                              vault_wrapping_done *done, void *context);
-/* Uses nothing up. DENIED: it was used, has expired or never was. */
+/* Uses nothing up. DENIED: it was used, has expired or never was. Source: POST
+ * sys/wrapping/lookup. */
 struct operation *vault_lookup_wrapping(struct vault_client *client, const struct secret *token,
                                         unsigned lane, vault_wrapping_done *done, void *context);
 
@@ -396,7 +423,7 @@ struct vault_unwrapping {
  * object that was wrapped. DENIED: one of these is not so, or it was used between looking and
  * unwrapping, which is an alarm. When the answer is lost it is looked up once more: NETWORK, it was
  * not used and is still good; AMBIGUOUS, it is used up or nobody can tell, and another has to be
- * asked for. */
+ * asked for. Source: POST sys/wrapping/lookup and unwrap. */
 typedef void vault_unwrap_done(const struct secret *data, const struct vault_wrapping *wrapping,
                                const struct failure *failure, void *context);
 struct operation *vault_unwrap(struct vault_client *client,
@@ -419,13 +446,15 @@ struct vault_signature {
     struct text signature;                 /* "vault:v1:<base64>"; empty when it is wrapped */
     const struct vault_wrapping *wrapping; /* NULL unless it is wrapped */
 };
+/* NOT_FOUND: no such key. Source: POST <mount>/sign/<name>. */
 typedef void vault_sign_done(const struct vault_signature *signature, const struct failure *failure,
                              void *context);
 struct operation *vault_sign(struct vault_client *client, const struct vault_signing *signing,
                              unsigned lane, vault_sign_done *done, void *context);
 
 /* Asks the server; with the public key one can also tell offline. Garbage behind the prefix is not
- * valid; without a prefix it is INVALID. */
+ * valid; without a prefix it is INVALID. Of `signing`, `key_version` and `wrap_ttl_s` do not count.
+ * Source: POST <mount>/verify/<name>. */
 typedef void vault_verify_done(bool is_valid, const struct failure *failure, void *context);
 struct operation *vault_verify(struct vault_client *client, const struct vault_signing *signing,
                                struct text signature, unsigned lane, vault_verify_done *done,
@@ -444,7 +473,7 @@ struct vault_public_keys {
 };
 typedef void vault_public_keys_done(const struct vault_public_keys *keys,
                                     const struct failure *failure, void *context);
-/* NOT_FOUND: no such key. INVALID: it has no public half. */
+/* NOT_FOUND: no such key. INVALID: it has no public half. Source: GET <mount>/keys/<name>. */
 struct operation *vault_read_public_keys(struct vault_client *client, struct vault_key key,
                                          struct text context_of_key, unsigned lane,
                                          vault_public_keys_done *done, void *context);
@@ -452,7 +481,8 @@ struct operation *vault_read_public_keys(struct vault_client *client, struct vau
 /* ---- audit logs ------------------------------------------------------------------------------ */
 
 /* What stands for `value` in the log of that audit device: "hmac-sha256:<hex>". To find a key's
- * uses there. Numbers and field names are logged in clear, by the way. */
+ * uses there. Numbers and field names are logged in clear, by the way. Source: POST
+ * sys/audit-hash/<device>. */
 typedef void vault_audit_hash_done(struct text hash, const struct failure *failure, void *context);
 struct operation *vault_audit_hash(struct vault_client *client, struct text device,
                                    const struct secret *value, unsigned lane,

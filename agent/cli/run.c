@@ -401,6 +401,7 @@ int command_run(struct cli *cli)
         cli_error("out of memory");
         return EXIT_REFUSED;
     }
+    http_use_environment_proxies(runner.http);
     if (listen_alone(&runner)) {
         handles_start(&runner);
         world_begin(&runner);

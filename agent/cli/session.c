@@ -208,6 +208,7 @@ bool session_call(struct cli *cli, const struct config *config, enum session_whe
         memory_free(text);
         return false;
     }
+    http_use_environment_proxies(session.http);
     progress_begin(&session, &progress);
     is_answered = session_ask(&session, config, where, state, method, path, text ? text : "");
     progress_end(&progress);

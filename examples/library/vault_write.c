@@ -69,7 +69,7 @@ static struct secret *read_value(void)
     value.start = bytes;
     value.size = fread(bytes, 1, sizeof bytes, stdin);
     secret = feof(stdin) ? secret_new(value) : NULL;
-    wipe(bytes, sizeof bytes);
+    explicit_bzero(bytes, sizeof bytes);
     return secret;
 }
 

@@ -21,7 +21,7 @@ int main()
     struct vault_settings vault = {};
     struct azure_settings azure = {};
     struct failure why = {};
-    struct secret *token = secret_new(text_of("s.not-a-token"));
+    struct secret *token = secret_new(TEXT("s.not-a-token"));
     uv_loop_t loop;
 
     uv_loop_init(&loop);

@@ -26,6 +26,8 @@ WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 PROGRAMS = {"vault_read": "vaultclient", "vault_write": "vaultclient", "azure_keys": "azureclient",
             "azure_who": "azureclient"}
 VERSION = json.loads(subprocess.check_output(["meson", "introspect", "--projectinfo", BUILD]))["version"]
+# Before 1.0 a minor version may change everything.
+SOVERSION = re.match(r"0\.\d+|[1-9]\d*", VERSION)[0]
 
 
 def run(command, **more):
@@ -51,9 +53,9 @@ class Installed:
     def flags(self, *packages):
         return shlex.split(run(["pkg-config", "--cflags", "--libs", *packages], env=self.environment))
 
-    def compile(self, source, language, *packages):
+    def compile(self, source, language, *packages, cflags=()):
         program = self.top / f"{source.stem}-{language}"
-        run([*LANGUAGES[language], *WARNINGS, source, "-o", program, "-x", "none", *self.flags(*packages)])
+        run([*LANGUAGES[language], *WARNINGS, *cflags, source, "-o", program, "-x", "none", *self.flags(*packages)])
         return program
 
     def run(self, program, *arguments, input=None, **environment):
@@ -78,11 +80,11 @@ class Install(unittest.TestCase):
 
     def test_what_is_installed_is_the_program_and_for_each_library_what_belongs_to_one(self):
         prefix = self.installed.libraries.relative_to(self.installed.top).as_posix()
-        usr = prefix.split("/lib", 1)[0]
+        usr = next(self.installed.top.rglob("include")).parent.relative_to(self.installed.top).as_posix()
         expected = [f"{usr}/bin/keydrift"]
         for name in ("azureclient", "vaultclient"):
             expected += [f"{usr}/include/{name}.h", f"{prefix}/pkgconfig/{name}.pc", f"{prefix}/lib{name}.so",
-                         f"{prefix}/lib{name}.so.0", f"{prefix}/lib{name}.so.{VERSION}"]
+                         f"{prefix}/lib{name}.so.{SOVERSION}", f"{prefix}/lib{name}.so.{VERSION}"]
         self.assertEqual(self.installed.files, sorted(expected))
 
     def test_a_library_shows_what_its_header_declares_and_nothing_else(self):
@@ -105,7 +107,17 @@ class Install(unittest.TestCase):
         for name in ("azureclient", "vaultclient"):
             header = next(self.installed.top.rglob(name + ".h")).read_text()
             self.assertIn(f'#define {name.upper()}_VERSION "{VERSION}"', header)
+            numbers = re.findall(rf"#define {name.upper()}_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)\n", header)
+            self.assertEqual(".".join(numbers), VERSION)
             self.assertEqual(run(["pkg-config", "--modversion", name], env=self.installed.environment).strip(), VERSION)
+
+    def test_a_header_needs_nothing_of_this_tree(self):
+        for name in ("azureclient", "vaultclient"):
+            header = next(self.installed.top.rglob(name + ".h"))
+            self.assertNotRegex(header.read_text(), r"\b(base|net|agent|vaultclient|azureclient)/\w+\.[ch]\b(?!, shown)")
+            for compiler in (["gcc", "-std=c99", "-x", "c"], ["gcc", "-std=c2x", "-x", "c"],
+                             ["g++", "-std=c++11", "-x", "c++"], ["g++", "-std=c++20", "-x", "c++"]):
+                run([*compiler, *WARNINGS, "-D_POSIX_C_SOURCE=200809L", "-fsyntax-only", "-include", header, "/dev/null"])
 
     def test_the_examples_compile_as_c_and_as_cpp(self):
         for name, package in PROGRAMS.items():
@@ -141,6 +153,12 @@ class Install(unittest.TestCase):
         listed = self.installed.run(keys, "azureml-online-endpoint", endpoint, **environment_of(lab))
         self.assertRegex(listed, r"^primary: \d+ bytes\nsecondary: \d+ bytes\n$")
         self.assertRegex(self.installed.run(who, endpoint, **environment_of(lab)), r"^nobody")
+
+    def test_a_program_with_libcurl_jansson_and_signals_of_its_own_is_left_alone(self):
+        program = self.installed.compile(SOURCE / "tests/integration/install/host.c", "c", "libcurl", "jansson",
+                                         "libuv", cflags=["-rdynamic", f"-I{next(self.installed.top.rglob('vaultclient.h')).parent}"])
+        said = self.installed.run(program, self.installed.libraries / "libvaultclient.so")
+        self.assertEqual(said, f"read twice, SIGPIPE as it was, 0 calls mistaken, version {VERSION}\n")
 
     def test_both_libraries_live_in_one_program(self):
         program = self.installed.compile(SOURCE / "tests/integration/install/both.cc", "c++", "vaultclient",

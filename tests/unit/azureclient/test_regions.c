@@ -242,6 +242,7 @@ static void open_scene(void)
                                    "{\"access_token\":\"canary-1\",\"expires_in\":\"3600\"}")});
     proxy_open();
     it.http = http_open(&it.loop);
+    http_use_environment_proxies(it.http);
     settings.authority = loopback_origin(it.plain);
     settings.credential = (struct azure_credential){.method = AZURE_CREDENTIAL_CLIENT_SECRET,
                                                     .tenant_id = "t",

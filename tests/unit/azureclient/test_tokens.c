@@ -182,6 +182,7 @@ static void by_imds_beyond_loopback(struct azure_settings *settings, struct fake
     settings->credential.imds_url = "http://192.0.2.1";
     settings->timeout_ms = 200;
     setenv("http_proxy", proxy->origin, 1);
+    http_use_environment_proxies(proxy->http);
 }
 
 TEST(imds_is_never_asked_through_a_proxy)

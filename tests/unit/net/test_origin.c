@@ -140,6 +140,22 @@ TEST(the_environment_names_the_proxy)
     clear_environment();
 }
 
+TEST(the_environment_is_not_asked_for_a_proxy_by_itself)
+{
+    struct fixture f;
+    struct seen seen = {0};
+    struct upstream_settings settings = {.origin = "http://vault.invalid", .allow_plain = true};
+
+    fixture_open(&f);
+    setenv("HTTP_PROXY", loopback_origin(f.server), 1);
+    f.upstream = fixture_upstream(&f, settings);
+    clear_environment();
+    fixture_ask(&f, (struct http_request){.target = "/x"}, &seen);
+    assert_non_null(strstr(seen.failure.text, "unknown host vault.invalid"));
+    assert_int_equal(loopback_count(f.server), 0);
+    fixture_close(&f);
+}
+
 TEST(requests_go_through_the_proxy)
 {
     struct fixture f;
@@ -150,6 +166,7 @@ TEST(requests_go_through_the_proxy)
     fixture_open(&f);
     LOOPBACK_SCRIPT(f.server, "http://vault.invalid/x", {.bytes = OK_ANSWER});
     setenv("HTTP_PROXY", loopback_origin(f.server), 1);
+    http_use_environment_proxies(f.http);
     f.upstream = fixture_upstream(&f, settings);
     clear_environment();
     fixture_ask(&f, (struct http_request){.target = "/x"}, &seen);
@@ -176,5 +193,7 @@ int main(void)
         return 1;
     return RUN(CASE(an_origin_is_taken_apart), CASE(a_host_is_decoded_once_and_never_again),
                CASE(only_this_machine_is_loopback), CASE(no_proxy_is_understood),
-               CASE(the_environment_names_the_proxy), CASE(requests_go_through_the_proxy));
+               CASE(the_environment_names_the_proxy),
+               CASE(the_environment_is_not_asked_for_a_proxy_by_itself),
+               CASE(requests_go_through_the_proxy));
 }
