@@ -33,6 +33,9 @@ struct vault_client *scene_client(struct scene *scene, const struct vault_auth *
     struct failure why = {0};
     struct vault_client *client = vault_client_open(scene->http, &settings, &why);
 
+    if (namespace_path)
+        LOOPBACK_SCRIPT(scene->server, "/v1/sys/health",
+                        SAYS("400", "{\"errors\":[\"operation unavailable in namespaces\"]}"));
     assert_string_equal(why.text, "");
     assert_non_null(client);
     return client;

@@ -67,6 +67,7 @@ struct scene *scene_with_token(void);
 struct scene *scene_with_role(void);
 /* Without a client. */
 struct scene *scene_open(void);
+/* A namespace is one that the server heeds. */
 struct vault_client *scene_client(struct scene *scene, const struct vault_auth *auth,
                                   const char *namespace_path, uint32_t timeout_ms);
 /* The address and the token "s.given" unless they are set, no proxy, and a mount "kv" of version 2
