@@ -3,9 +3,9 @@
  * alone, while the client reads and writes. What counts is the truth: a write that was told done is
  * there once and at its version, one that was told failed is not there, and a decisive read is
  * never older than what was told before it. How long an election takes is no matter here. */
-#include "net/http.h"
+#include "cluster_scene.h"
+#include "net/json.h"
 #include "tests/support/test.h"
-#include "tests/support/vault_calls.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -13,137 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define NODES      3
-#define PATIENT_MS 60000
-
-struct cluster {
-    uv_loop_t loop;
-    struct http *http;
-    char text[512];
-    const char *addresses[NODES];
-    struct upstream *admins[NODES];
-    pid_t pids[NODES];
-};
-
-static bool is_raft(void)
-{
-    return strcmp(getenv("OPENBAO_CLUSTER"), "raft") == 0;
-}
-
-static struct cluster *cluster_open(void)
-{
-    struct cluster *cluster = calloc(1, sizeof *cluster);
-    char pids[128] = "", *rest = NULL;
-    struct failure why = {0};
-
-    assert_true(net_global_init(&why));
-    assert_int_equal(uv_loop_init(&cluster->loop), 0);
-    cluster->http = http_open(&cluster->loop);
-    snprintf(cluster->text, sizeof cluster->text, "%s", getenv("OPENBAO_ADDRS"));
-    for (int i = 0; i < NODES; i++) {
-        cluster->addresses[i] = strtok_r(i ? NULL : cluster->text, " ", &rest);
-        cluster->admins[i] = upstream_open(
-            cluster->http,
-            &(struct upstream_settings){
-                .origin = cluster->addresses[i], .ca_file = getenv("OPENBAO_CACERT"), .proxy = ""},
-            &why);
-        assert_string_equal(why.text, "");
-    }
-    if (!is_raft())
-        return cluster;
-    snprintf(pids, sizeof pids, "%s", getenv("OPENBAO_PIDS"));
-    for (int i = 0; i < NODES; i++)
-        cluster->pids[i] = atoi(strtok_r(i ? NULL : pids, " ", &rest));
-    return cluster;
-}
-
-static void cluster_close(struct cluster *cluster)
-{
-    http_close(cluster->http, NULL, NULL);
-    uv_run(&cluster->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&cluster->loop), 0);
-    free(cluster);
-}
-
-/* Knows `count` addresses, beginning with that of `first`. */
-static struct vault_client *client_of(struct cluster *cluster, int first, unsigned count,
-                                      uint32_t timeout_ms)
-{
-    struct secret *token = secret_new(text_of(getenv("OPENBAO_ROOT_TOKEN")));
-    const char *more[] = {cluster->addresses[(first + 1) % NODES],
-                          cluster->addresses[(first + 2) % NODES]};
-    struct vault_settings settings = {.address = cluster->addresses[first],
-                                      .more_addresses = more,
-                                      .more_address_count = count - 1,
-                                      .ca_file = getenv("OPENBAO_CACERT"),
-                                      .proxy = "",
-                                      .timeout_ms = timeout_ms,
-                                      .auth.token.value = token};
-    struct failure why = {0};
-    struct vault_client *client = vault_client_open(cluster->http, &settings, &why);
-
-    secret_free(token);
-    assert_string_equal(why.text, "");
-    return client;
-}
-
-/* ---- the administrator ----------------------------------------------------------------------- */
-
-struct asked {
-    unsigned times;
-    int status;
-    char body[2048];
-};
-
-static void on_asked(const struct http_answer *answer, const struct failure *failure, void *context)
-{
-    struct asked *asked = context;
-
-    asked->times++;
-    if (failure)
-        return;
-    asked->status = answer->status;
-    snprintf(asked->body, sizeof asked->body, "%.*s", TEXT_ARG(answer->body));
-}
-
-static void ask(struct cluster *cluster, int node, const char *method, const char *target,
-                const char *body, struct asked *asked)
-{
-    struct http_header token = {.name = "X-Vault-Token",
-                                .value = text_of(getenv("OPENBAO_ROOT_TOKEN"))};
-    struct http_request request = {.method = method,
-                                   .target = target,
-                                   .headers = &token,
-                                   .header_count = 1,
-                                   .body = {body, body ? strlen(body) : 0},
-                                   .deadline_ms = 5000};
-
-    assert_non_null(http_send(cluster->admins[node], &request, on_asked, asked));
-}
-
-static struct asked answer_of(struct cluster *cluster, int node, const char *method,
-                              const char *target, const char *body)
-{
-    struct asked asked = {0};
-
-    ask(cluster, node, method, target, body, &asked);
-    while (!asked.times)
-        vault_idle(&cluster->loop, 1);
-    return asked;
-}
-
-/* Waits until somebody takes itself for the leader. */
-static int leader_of(struct cluster *cluster)
-{
-    for (int i = 0;; i = (i + 1) % NODES) {
-        struct asked asked = answer_of(cluster, i, "GET", "/v1/sys/leader", NULL);
-
-        if (asked.status == 200 && strstr(asked.body, "\"is_self\":true"))
-            return i;
-        vault_idle(&cluster->loop, 50);
-    }
-}
 
 /* ---- what was told --------------------------------------------------------------------------- */
 
@@ -330,6 +199,156 @@ TEST(through_a_standby_what_was_written_is_read_at_once_when_the_read_is_decisiv
     if (!is_raft()) /* this kind forwards */
         assert_int_equal(old, 0);
     vault_shut(&cluster->loop, writer.client, 100);
+    cluster_close(cluster);
+}
+
+/* What an administrator does, by the leader; the member of the answer's `data`, or "". */
+static struct text administer(struct cluster *cluster, const char *target, const char *body,
+                              const char *member, char *room, size_t size)
+{
+    struct asked asked =
+        answer_of(cluster, leader_of(cluster), body ? "POST" : "GET", target, body);
+    json_t *answer = json_read(text_of(asked.body), NULL);
+    struct text value = json_text_at(json_object_get(answer, "data"), member);
+
+    if (asked.status / 100 != 2)
+        fail_msg("%s: %d %s", target, asked.status, asked.body);
+    snprintf(room, size, "%.*s", TEXT_ARG(value));
+    json_decref(answer);
+    return text_of(room);
+}
+
+/* A standby that judged them by its own copy would refuse nearly all, and the fifth refusal locks
+ * the role. */
+TEST(trap_3_a_secret_id_that_was_just_made_logs_in_through_a_standby_at_once)
+{
+    enum { LOGINS = 12 };
+    struct cluster *cluster = cluster_open();
+    char room[256], more[256];
+    struct secret *role_id;
+
+    administer(cluster, "/v1/sys/auth/approle", "{\"type\":\"approle\"}", "", room, sizeof room);
+    administer(cluster, "/v1/sys/policies/acl/reader",
+               "{\"policy\":\"path \\\"kv/metadata/*\\\" { capabilities = [\\\"read\\\"] }\"}", "",
+               room, sizeof room);
+    administer(cluster, "/v1/auth/approle/role/r", "{\"token_policies\":\"reader\"}", "", room,
+               sizeof room);
+    role_id = secret_new(
+        administer(cluster, "/v1/auth/approle/role/r/role-id", NULL, "role_id", room, sizeof room));
+    for (int i = 0; i < LOGINS; i++) {
+        struct secret *secret_id = secret_new(administer(
+            cluster, "/v1/auth/approle/role/r/secret-id", "{}", "secret_id", more, sizeof more));
+        struct vault_auth auth = {
+            .method = VAULT_AUTH_APPROLE, .role_id.value = role_id, .secret_id.value = secret_id};
+        struct vault_client *client =
+            client_as(cluster, (leader_of(cluster) + 1 + i % 2) % NODES, 1, PATIENT_MS, &auth);
+        struct vault_outcome outcome = vault_metadata_of(&cluster->loop, client, "nothing");
+
+        if (outcome.kind != FAILURE_NOT_FOUND)
+            fail_msg("log-in %d: %s", i, outcome.failure.text);
+        vault_shut(&cluster->loop, client, 100);
+        secret_free(secret_id);
+    }
+    secret_free(role_id);
+    cluster_close(cluster);
+}
+
+struct wrapped {
+    struct vault_outcome base; /* the value is what was wrapped, or what made it */
+    struct secret *token;      /* to free */
+};
+
+static void take(struct wrapped *wrapped, const struct vault_wrapping *wrapping,
+                 const struct failure *failure)
+{
+    wrapped->base.times++;
+    if (failure)
+        wrapped->base.failure = *failure;
+    wrapped->base.kind = wrapped->base.failure.kind;
+    if (!wrapping)
+        return;
+    snprintf(wrapped->base.value, sizeof wrapped->base.value, "%.*s",
+             TEXT_ARG(wrapping->creation_path));
+    wrapped->token = wrapping->token ? secret_copy(wrapping->token) : NULL;
+}
+
+static void on_wrapping(const struct vault_wrapping *wrapping, const struct failure *failure,
+                        void *context)
+{
+    take(context, wrapping, failure);
+}
+
+static void on_signed(const struct vault_signature *signature, const struct failure *failure,
+                      void *context)
+{
+    take(context, signature ? signature->wrapping : NULL, failure);
+}
+
+static void on_unwrapped(const struct secret *data, const struct vault_wrapping *wrapping,
+                         const struct failure *failure, void *context)
+{
+    struct wrapped *wrapped = context;
+
+    take(wrapped, wrapping, failure);
+    if (data)
+        snprintf(wrapped->base.value, sizeof wrapped->base.value, "%.*s",
+                 TEXT_ARG(secret_reveal(data)));
+}
+
+static void expect_wrapped(struct cluster *cluster, struct wrapped *wrapped, const char *value)
+{
+    vault_wait(&cluster->loop, &wrapped->base);
+    if (wrapped->base.kind != FAILURE_NONE || !strstr(wrapped->base.value, value))
+        fail_msg("instead of %s: %s %s", value, wrapped->base.value, wrapped->base.failure.text);
+}
+
+/* Unwraps by one client what another wrapped, and frees the token. */
+static void expect_unwrapped_once(struct cluster *cluster, struct vault_client *client,
+                                  struct wrapped *from, const char *path, const char *value)
+{
+    struct vault_unwrapping unwrapping = {.creation_path = text_of(path)};
+    struct wrapped looked = {0}, got = {0}, again = {0};
+
+    expect_wrapped(cluster, from, path);
+    assert_non_null(vault_lookup_wrapping(client, from->token, 0, on_wrapping, &looked));
+    expect_wrapped(cluster, &looked, path);
+    unwrapping.token = from->token;
+    assert_non_null(vault_unwrap(client, &unwrapping, 0, on_unwrapped, &got));
+    expect_wrapped(cluster, &got, value);
+    assert_non_null(vault_unwrap(client, &unwrapping, 0, on_unwrapped, &again));
+    vault_wait(&cluster->loop, &again.base);
+    assert_int_equal(again.base.kind, FAILURE_DENIED);
+    secret_free(from->token);
+}
+
+/* By itself a standby answers 500 when it is to wrap, and takes a new token for one that is used
+ * up, which would be an alarm. */
+TEST(through_standbys_what_one_wraps_another_unwraps_at_once_and_only_once)
+{
+    enum { ROUNDS = 10 };
+    struct cluster *cluster = cluster_open();
+    int leader = leader_of(cluster);
+    struct vault_client *one = client_of(cluster, (leader + 1) % NODES, 1, PATIENT_MS);
+    struct vault_client *other = client_of(cluster, (leader + 2) % NODES, 1, PATIENT_MS);
+    struct secret *value = secret_new(TEXT("an approval"));
+    struct vault_signing signing = {
+        .key = {TEXT("transit"), TEXT("approval")}, .input = TEXT("a plan"), .wrap_ttl_s = 60};
+    char room[16];
+
+    administer(cluster, "/v1/sys/mounts/transit", "{\"type\":\"transit\"}", "", room, sizeof room);
+    administer(cluster, "/v1/transit/keys/approval", "{\"type\":\"ed25519\"}", "", room,
+               sizeof room);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct wrapped made = {0}, signature = {0};
+
+        assert_non_null(vault_wrap(one, TEXT("k"), value, 60, 0, on_wrapping, &made));
+        expect_unwrapped_once(cluster, other, &made, "sys/wrapping/wrap", "an approval");
+        assert_non_null(vault_sign(one, &signing, 0, on_signed, &signature));
+        expect_unwrapped_once(cluster, other, &signature, "transit/sign/approval", "vault:v1:");
+    }
+    secret_free(value);
+    vault_shut(&cluster->loop, one, 100);
+    vault_shut(&cluster->loop, other, 100);
     cluster_close(cluster);
 }
 
@@ -541,10 +560,14 @@ int main(void)
             CASE(
                 trap_11_the_dev_clusters_secret_is_version_1_as_the_server_says_and_not_written_to),
             CASE(through_a_standby_what_was_written_is_read_at_once_when_the_read_is_decisive),
+            CASE(trap_3_a_secret_id_that_was_just_made_logs_in_through_a_standby_at_once),
+            CASE(through_standbys_what_one_wraps_another_unwraps_at_once_and_only_once),
             CASE(through_step_downs_every_write_is_done_once_or_told_truthfully_and_no_read_lies));
     return RUN(
         CASE(a_secret_larger_than_raft_takes_is_told_so_at_once_and_not_written),
         CASE(through_a_standby_what_was_written_is_read_at_once_when_the_read_is_decisive),
+        CASE(trap_3_a_secret_id_that_was_just_made_logs_in_through_a_standby_at_once),
+        CASE(through_standbys_what_one_wraps_another_unwraps_at_once_and_only_once),
         CASE(through_step_downs_every_write_is_done_once_or_told_truthfully_and_no_read_lies),
         CASE(trap_2_a_leader_without_quorum_writes_nothing_and_is_left_for_the_one_that_leads),
         CASE(trap_2_a_survivor_without_quorum_serves_old_data_with_200_and_writes_nothing));
