@@ -4,7 +4,11 @@
  * A standby of OpenBao answers reads from its own copy, which after a write is old more often than
  * not. Since 2.7 each success carries an index; sent back with the wish to be forwarded, it makes
  * the standby either answer from a copy that is at least as new or ask the active node. Sent alone
- * it would be refused (429) while the copy is behind, for writes too, so it never is. */
+ * it would be refused (429) while the copy is behind, for writes too, so it never is there.
+ *
+ * Vault answers 400 to whoever wishes to be forwarded, unless its configuration says
+ * allow_forwarding_via_header. So the wish is dropped at the first such answer: the community
+ * edition forwards everything, and of the others a copy that is behind the index says 412. */
 #include "vaultclient/internal.h"
 
 #include "base/memory.h"
@@ -62,14 +66,19 @@ void vault_index_drop(struct vault_client *client)
     client->index = NULL;
 }
 
-size_t vault_index_headers(const char *index, struct http_header *headers)
+size_t vault_index_headers(const struct vault_client *client, bool sends_index,
+                           struct http_header *headers)
 {
-    if (!index) {
-        headers[0] = (struct http_header){.name = "X-Vault-Forward", .value = TEXT("active-node")};
-        return 1;
-    }
-    headers[0] = (struct http_header){.name = "X-Vault-Index", .value = text_of(index)};
-    headers[1] =
-        (struct http_header){.name = "X-Vault-Inconsistent", .value = TEXT("forward-active-node")};
-    return 2;
+    size_t count = 0;
+
+    if (sends_index)
+        headers[count++] =
+            (struct http_header){.name = "X-Vault-Index", .value = text_of(client->index)};
+    if (client->forwards_nobody)
+        return count;
+    headers[count++] =
+        sends_index ? (struct http_header){.name = "X-Vault-Inconsistent",
+                                           .value = TEXT("forward-active-node")}
+                    : (struct http_header){.name = "X-Vault-Forward", .value = TEXT("active-node")};
+    return count;
 }

@@ -22,6 +22,8 @@ static enum course course_of_status(const struct http_answer *answer, enum http_
         return COURSE_BEHIND;
     if (vault_wire_refuses_index(status, answer->body))
         return COURSE_WITHOUT_INDEX;
+    if (vault_wire_refuses_forwarding(status, answer->body))
+        return COURSE_UNFORWARDED;
     if (retry == HTTP_RETRY_NEVER)
         return COURSE_TELL;
     if (vault_wire_has_no_leader(status, answer->body))

@@ -103,9 +103,10 @@ void vault_requests_judge(struct vault_client *client, enum token_health health)
 void vault_index_take(struct vault_client *client, const struct http_answer *answer);
 /* The server refuses it: the next one it tells is taken, older or not. */
 void vault_index_drop(struct vault_client *client);
-/* Writes one or two headers of a decisive request, that of `index` or, when it is NULL, what stands
- * for it; returns how many. They live until the next answer. */
-size_t vault_index_headers(const char *index, struct http_header *headers);
+/* Writes up to two headers of a decisive request: the index, if it is to be sent, and the wish to
+ * be forwarded; returns how many. They live until the next answer. */
+size_t vault_index_headers(const struct vault_client *client, bool sends_index,
+                           struct http_header *headers);
 void vault_clock_take(struct vault_client *client, const struct http_answer *answer);
 /* Says so when a refusal may come from a clock that is wrong. */
 void vault_clock_hint(const struct vault_client *client, struct failure *why);
@@ -322,6 +323,7 @@ struct vault_client {
     const char *address; /* the first of them: what the cluster is called */
     char *namespace_path;
     bool has_namespaces;    /* the server is known to heed the one we ask for */
+    bool forwards_nobody;   /* whoever wishes to be forwarded is refused there */
     char *index;            /* X-Vault-Index as it came last; NULL: never */
     unsigned leader;        /* SERVER_LIMIT: none that we may ask */
     uint64_t leader_until;  /* vault_now_ms(): so long that is believed */

@@ -137,8 +137,7 @@ static size_t write_headers(const struct request *request, struct http_header *h
             (struct http_header){.name = "X-Vault-Wrap-TTL", .value = text_of(wrap_ttl)};
     }
     if (request->plan.is_decisive)
-        count += vault_index_headers(vault_request_sends_index(request) ? client->index : NULL,
-                                     headers + count);
+        count += vault_index_headers(client, vault_request_sends_index(request), headers + count);
     return count;
 }
 

@@ -32,7 +32,7 @@ struct request {
     bool is_led;         /* `server` was chosen by a redirect or because it leads */
     bool has_asked_leader, has_asked_namespace;
     bool has_place; /* under the limit of how many go out */
-    bool is_canceled, had_second_token, index_was_refused;
+    bool is_canceled, had_second_token, index_was_refused, forwarding_was_refused;
     struct redirection redirection; /* that sys/leader is asked about */
     struct failure failure;
     request_done *done;
@@ -71,6 +71,7 @@ enum course {
     COURSE_AGAIN,         /* after a pause: the server is busy or in trouble */
     COURSE_BEHIND,        /* after a moment: it has not seen what we have */
     COURSE_WITHOUT_INDEX, /* at once: it cannot read how far we have seen it come */
+    COURSE_UNFORWARDED,   /* at once: it lets nobody choose to be forwarded */
     COURSE_ELSEWHERE, /* to another server: this one cannot be reached, is sealed, is in trouble */
     COURSE_NO_LEADER, /* to another server, and again when none knows a leader */
     COURSE_REDIRECT,

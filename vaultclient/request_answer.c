@@ -93,6 +93,17 @@ static bool try_without_index(struct request *request)
     return true;
 }
 
+/* Those of this client that follow do not wish it either. */
+static bool try_unforwarded(struct request *request)
+{
+    if (!request->plan.is_decisive || request->forwarding_was_refused)
+        return false;
+    request->forwarding_was_refused = true;
+    request->client->forwards_nobody = true;
+    vault_request_go_on(request);
+    return true;
+}
+
 static bool try_elsewhere(struct request *request)
 {
     struct servers *servers = &request->client->servers;
@@ -267,6 +278,8 @@ static bool takes_course(struct request *request, enum course course,
         return try_when_it_caught_up(request);
     case COURSE_WITHOUT_INDEX:
         return try_without_index(request);
+    case COURSE_UNFORWARDED:
+        return try_unforwarded(request);
     case COURSE_ELSEWHERE:
         return try_elsewhere(request);
     case COURSE_NO_LEADER:

@@ -128,7 +128,10 @@ struct vault_settings {
     unsigned more_address_count;       /* up to 15 */
     bool stays_put;                    /* follow no redirect. Else: at most one, by 307 or 308, to
                                           one of these addresses, or to the leader that a server
-                                          whose certificate was verified names in sys/leader */
+                                          whose certificate was verified names in sys/leader, and
+                                          never out of TLS or into it. Log-ins and all about
+                                          wrapping go to that leader unasked: a standby refuses a
+                                          secret id or wrapping token that was just made */
     const char *namespace_path;
     const char *ca_file;   /* PEM; with the two below in place of the system's roots */
     const char *ca_folder; /* the PEM files in it */
@@ -193,7 +196,8 @@ const char *vault_client_address(const struct vault_client *client);
  * a copy that is older than what this client was told before. Where the server tells how far it has
  * come (X-Vault-Index: OpenBao 2.7 on raft, Vault Enterprise) that is sent back with the wish to be
  * forwarded to the active node; elsewhere the node that sys/leader names is asked, when it may be
- * (see `stays_put`). What a change rests on is read so always. A leader that was cut off from its
+ * (see `stays_put`). Vault refuses such a wish unless it is configured otherwise: the client then
+ * wishes no more. What a change rests on is read so always. A leader that was cut off from its
  * cluster, or what is left of a cluster without a majority, answers all the same, with old data and
  * status 200: only a write notices. */
 #define VAULT_DECISIVE 0x80000000u

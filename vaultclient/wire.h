@@ -72,6 +72,9 @@ bool vault_wire_is_behind(int status, struct text body);
 /* It could not read the state we told it to have, or what to do when it has not: nothing was done.
  */
 bool vault_wire_refuses_index(int status, struct text body);
+/* We wished to be forwarded to the active node, which Vault allows only where its configuration
+ * says allow_forwarding_via_header: nothing was done. */
+bool vault_wire_refuses_forwarding(int status, struct text body);
 /* Nobody leads the cluster, or nobody this server knows of: nothing was done. */
 bool vault_wire_has_no_leader(int status, struct text body);
 /* Sealed or not initialised. */
@@ -163,6 +166,8 @@ must_use bool vault_wire_check_note(const struct vault_note *note, struct failur
 /* An empty value takes the note away. */
 must_use bool vault_wire_notes_set(struct wire_notes *notes, const struct vault_note *note,
                                    struct failure *why);
+/* Asked when all are set, since one may go for another. */
+must_use bool vault_wire_notes_fit(const struct wire_notes *notes, struct failure *why);
 /* Is it there with that value, or not there when the value is empty? */
 bool vault_wire_notes_hold(const struct wire_notes *notes, const struct vault_note *note);
 must_use bool vault_wire_notes_body(const struct wire_notes *notes, struct buffer *out);

@@ -20,6 +20,11 @@ bool vault_wire_refuses_index(int status, struct text body)
                              vault_wire_says(body, "\"X-Vault-Inconsistent\""));
 }
 
+bool vault_wire_refuses_forwarding(int status, struct text body)
+{
+    return status == 400 && vault_wire_says(body, "forwarding via header X-Vault-");
+}
+
 bool vault_wire_has_no_leader(int status, struct text body)
 {
     return status == 472 || status == 473 ||

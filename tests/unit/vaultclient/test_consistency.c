@@ -180,6 +180,69 @@ TEST(a_write_whose_index_is_refused_is_sent_once_more_and_done_once)
     pair_close(pair);
 }
 
+/* ---- where nobody is forwarded on demand ----------------------------------------------------- */
+
+#define FORWARDS_NOBODY(header)                                                                    \
+    SAYS("400", "{\"errors\":[\"forwarding via header " header " disabled in configuration\"]}")
+
+/* Vault as it is unless it is configured otherwise: it says so to writes and reads alike. */
+TEST(trap_vault_refuses_whoever_wishes_to_be_forwarded_so_the_wish_is_dropped)
+{
+    struct pair *pair = pair_open();
+    struct vault_version first = {.version = 1};
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, FORWARDS_NOBODY("X-Vault-Forward"),
+                    DATA("{\"k\":\"v\"}", "1"), DATA("{\"k\":\"v\"}", "1"), WRITTEN("2"));
+    pair_client(pair, false, (struct vault_settings){.max_tries = 1});
+    outcome = read_decisively(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = vault_set_field(&pair->scene->loop, pair->scene->client, "a", "k", "new", &first);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(scene_count(pair->scene, READ), 3);
+    assert_int_equal(scene_count(pair->scene, WRITE), 1);
+    expect_header(pair, 0, "\r\nX-Vault-Forward: active-node\r\n");
+    for (unsigned i = 1; i < 3; i++)
+        assert_null(strstr(scene_request(pair->scene, READ, i), "X-Vault-Forward"));
+    assert_null(strstr(scene_request(pair->scene, WRITE, 0), "X-Vault-Forward"));
+    pair_close(pair);
+}
+
+/* Then the index goes alone, and a copy that is behind says 412 until it has caught up. */
+TEST(an_index_goes_alone_where_nobody_is_forwarded)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DATA_AT(INDEX_9),
+                    FORWARDS_NOBODY("X-Vault-Inconsistent=forward-active-node"),
+                    SAYS("412", "{\"errors\":[\"required index state not present\"]}"),
+                    DATA_AT(INDEX_10));
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = pair_read(pair);
+    outcome = read_decisively(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(scene_count(pair->scene, READ), 4);
+    for (unsigned i = 2; i < 4; i++) {
+        expect_header(pair, i, "\r\nX-Vault-Index: " INDEX_9 "\r\n");
+        assert_null(strstr(scene_request(pair->scene, READ, i), "X-Vault-Inconsistent"));
+    }
+    pair_close(pair);
+}
+
+TEST(whoever_refuses_a_wish_that_was_not_sent_is_believed)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, FORWARDS_NOBODY("X-Vault-Forward"));
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = read_decisively(pair);
+    expect_kind(&outcome, FAILURE_INVALID, "disabled in configuration");
+    assert_int_equal(scene_count(pair->scene, READ), 2);
+    pair_close(pair);
+}
+
 TEST(what_a_write_rests_on_is_read_decisively)
 {
     struct pair *pair = pair_open();
@@ -391,6 +454,9 @@ int main(void)
         CASE(a_wish_to_be_forwarded_that_the_server_does_not_know_is_dropped_too),
         CASE(a_server_that_refuses_every_index_it_hands_out_is_asked_twice_and_no_more),
         CASE(a_write_whose_index_is_refused_is_sent_once_more_and_done_once),
+        CASE(trap_vault_refuses_whoever_wishes_to_be_forwarded_so_the_wish_is_dropped),
+        CASE(an_index_goes_alone_where_nobody_is_forwarded),
+        CASE(whoever_refuses_a_wish_that_was_not_sent_is_believed),
         CASE(what_a_write_rests_on_is_read_decisively),
         CASE(without_an_index_the_node_that_leads_is_asked),
         CASE(a_leader_that_does_not_answer_us_is_not_gone_to),
