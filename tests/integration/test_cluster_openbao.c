@@ -471,6 +471,8 @@ TEST(trap_2_a_survivor_without_quorum_serves_old_data_with_200_and_writes_nothin
     outcome = vault_field_of(&cluster->loop, writer.client, writer.path, "k", 0);
     assert_int_equal(outcome.kind, FAILURE_NONE);
     assert_string_equal(outcome.value, "w-0");
+    outcome = read_decisively(cluster, writer.client, writer.path);
+    assert_int_equal(outcome.kind, FAILURE_NONE);
     write_in_vain(&writer, &pointed_to_itself);
     outcome = vault_metadata_of(&cluster->loop, writer.client, writer.path);
     assert_int_equal(outcome.kind, FAILURE_NONE);
