@@ -217,9 +217,11 @@ void vault_call_refuse(struct call *call, const struct http_answer *answer, stru
     }
     failure_prefix(why, "vault %s: %.*s/%.*s", call->client->address, TEXT_ARG(call->key.mount),
                    TEXT_ARG(call->key.path));
-    /* The mount may have been replaced by another engine, or by version 1, which says "not found".
+    /* The mount may be gone, or replaced by another engine, or by version 1, which says "not
+     * found".
      */
-    if (why->kind == FAILURE_PROTOCOL || why->kind == FAILURE_NOT_FOUND)
+    if (why->kind == FAILURE_PROTOCOL || why->kind == FAILURE_NOT_FOUND ||
+        (answer && answer->status == 404 && why->kind == FAILURE_REMOTE))
         vault_mount_forget(call->client, call->key.mount);
     vault_call_end(call, why);
 }

@@ -92,6 +92,10 @@ static void change(struct notes_call *notes)
             return;
         }
     }
+    if (!vault_wire_notes_fit(&notes->wanted, &why)) {
+        vault_call_refuse(&notes->call, NULL, &why);
+        return;
+    }
     send_notes(notes);
 }
 

@@ -79,7 +79,8 @@ static void on_read_back(const struct http_answer *answer, const struct failure 
         give_up(write, failure->text);
     else if (vault_wire_data(answer->status, answer->body, write->expected + 1, &secret, &why))
         settle(write, &secret);
-    else if (why.kind == FAILURE_NOT_FOUND && write->reads_back < READ_BACKS)
+    else if ((why.kind == FAILURE_NOT_FOUND || why.kind == FAILURE_REMOTE) &&
+             write->reads_back < READ_BACKS)
         read_back(write);
     else
         give_up(write, why.text);

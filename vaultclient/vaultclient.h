@@ -24,7 +24,8 @@
  *   DELETED     and DESTROYED: its current version is gone
  *   CONFLICT    check-and-set did not match
  *   AMBIGUOUS   a write that may have happened, and reading back could not settle it
- *   REMOTE      sealed, not initialised, no active node, a namespace that is locked, a copy that
+ *   REMOTE      sealed, not initialised, no active node, a mount that is not there (for a moment
+ *               after it was unsealed a server knows none), a namespace that is locked, a copy that
  *               stays behind, 5xx
  *   THROTTLED   429 of a quota
  *   PROTOCOL    HTML, broken or contradictory JSON, wrong engine

@@ -70,12 +70,18 @@ bool vault_wire_check_token(struct text token, const char *what, struct failure 
 {
     if (!token.size)
         return failure_set(why, FAILURE_INVALID, "the %s is empty", what);
+    if (text_starts_with(token, TEXT("\xef\xbb\xbf")))
+        return failure_set(why, FAILURE_INVALID,
+                           "the %s begins with a byte order mark, which an editor has put there",
+                           what);
+    if (text_contains_byte(token, '\n') || text_contains_byte(token, '\r'))
+        return failure_set(why, FAILURE_INVALID, "the %s has more than one line", what);
+    if (text_contains_byte(token, ' ') || text_contains_byte(token, '\t'))
+        return failure_set(why, FAILURE_INVALID, "the %s holds a blank", what);
     for (size_t i = 0; i < token.size; i++)
         if (token.start[i] <= ' ' || token.start[i] > '~')
             return failure_set(why, FAILURE_INVALID,
-                               "the %s holds a blank, a line break or another character that no "
-                               "%s has",
-                               what, what);
+                               "the %s holds a control character or one beyond ASCII", what);
     return true;
 }
 
@@ -109,6 +115,7 @@ void vault_wire_plain_target(struct buffer *out, const char *before, struct text
 /* ---- errors ---------------------------------------------------------------------------------- */
 
 #define TOO_LARGE "value being too large"
+#define NO_MOUNT  "no handler for route"
 
 /* The member "errors", when the body is such an answer. */
 static json_t *errors_of(struct text body)
@@ -224,6 +231,16 @@ static void copy_error(struct text body, const struct secret *hidden, char *out,
     json_decref(errors);
 }
 
+/* Only an empty list says that something is not there; with words, it is about the way to it. */
+static enum failure_kind kind_of_404(struct text body)
+{
+    if (vault_wire_says(body, "namespace not found"))
+        return FAILURE_INVALID;
+    if (vault_wire_says(body, NO_MOUNT))
+        return FAILURE_REMOTE;
+    return vault_wire_says(body, "") ? FAILURE_PROTOCOL : FAILURE_NOT_FOUND;
+}
+
 static enum failure_kind kind_of(int status, struct text body)
 {
     switch (status) {
@@ -237,8 +254,7 @@ static enum failure_kind kind_of(int status, struct text body)
     case 403:
         return FAILURE_DENIED;
     case 404:
-        /* Of a secret nothing is known then. */
-        return vault_wire_says(body, "namespace not found") ? FAILURE_INVALID : FAILURE_NOT_FOUND;
+        return kind_of_404(body);
     case 413:
         return FAILURE_INVALID;
     case 412:
@@ -265,6 +281,9 @@ static const char *advice(struct text body)
         {"refused JSON input due to high complexity",
          "; one request may hold about 499 text fields: a secret with more can only be changed by "
          "a merge patch, which needs the capability \"patch\""},
+        {NO_MOUNT,
+         "; there is no such mount, or not yet: for a moment after it was unsealed a server "
+         "knows none"},
         {"API access to this namespace has been locked",
          "; only an administrator of Vault can unlock it"},
         {"Vault is sealed", "; somebody has to unseal it"},

@@ -78,8 +78,7 @@ bool vault_wire_list(int status, struct text body, struct text after, uint32_t l
         struct failure absence;
 
         vault_wire_explain_absence(status, body, &absence);
-        /* With words, "no handler for route" for example, it is about something else. */
-        if (absence.kind != FAILURE_NOT_FOUND || vault_wire_says(body, "")) {
+        if (absence.kind != FAILURE_NOT_FOUND) {
             *why = absence;
             return false;
         }

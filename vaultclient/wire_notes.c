@@ -71,8 +71,11 @@ bool vault_wire_notes_set(struct wire_notes *notes, const struct vault_note *not
     else if (ok)
         json_object_del(notes->object, name);
     memory_free(name);
-    if (!ok)
-        return failure_out_of_memory(why);
+    return ok || failure_out_of_memory(why);
+}
+
+bool vault_wire_notes_fit(const struct wire_notes *notes, struct failure *why)
+{
     return json_object_size(notes->object) <= NOTES_MAX ||
            failure_set(why, FAILURE_INVALID, "a secret has at most %d notes", NOTES_MAX);
 }

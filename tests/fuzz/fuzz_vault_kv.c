@@ -132,7 +132,10 @@ static void try_notes(int status, struct text name, struct text value, struct te
     if (ok) {
         ok = vault_wire_notes_set(&after, &note, &why);
         fuzz_check(ok, &why);
-        assert(ok || json_object_size(after.object) > 64);
+        assert(ok);
+        ok = vault_wire_notes_fit(&after, &why);
+        fuzz_check(ok, &why);
+        assert(ok == (json_object_size(after.object) <= 64));
         assert(vault_wire_notes_hold(&after, &note));
         check_notes_body(&before, &after, &note);
     }

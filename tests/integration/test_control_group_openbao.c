@@ -61,17 +61,26 @@ static char *open_manager(struct scene *scene, const char *name)
     return token;
 }
 
-static struct vault_client *open_held(struct scene *scene)
+/* With a policy of that name, and "default". */
+static struct vault_client *open_ruled(struct scene *scene, const char *name, const char *rules)
 {
+    char path[64], body[2048];
     struct vault_client *client;
     char *token;
 
-    administer(scene, "POST", "sys/policies/acl/held", "{\"policy\":\"" RULES "\"}");
-    token = token_of(scene, "auth/token/create", "{\"policies\":[\"held\",\"default\"]}",
-                     "auth.client_token");
+    snprintf(path, sizeof path, "sys/policies/acl/%s", name);
+    snprintf(body, sizeof body, "{\"policy\":\"%s\"}", rules);
+    administer(scene, "POST", path, body);
+    snprintf(body, sizeof body, "{\"policies\":[\"%s\",\"default\"]}", name);
+    token = token_of(scene, "auth/token/create", body, "auth.client_token");
     client = open_with_token(scene, token);
     free(token);
     return client;
+}
+
+static struct vault_client *open_held(struct scene *scene)
+{
+    return open_ruled(scene, "held", RULES);
 }
 
 TEST(whatever_is_held_back_is_no_success_and_names_its_accessor_and_path)
@@ -99,6 +108,71 @@ TEST(whatever_is_held_back_is_no_success_and_names_its_accessor_and_path)
     outcome = vault_metadata_of(&scene->loop, scene->client, "held/b");
     assert_int_equal(outcome.version.version, 1);
     vault_shut(&scene->loop, client, 0);
+    scene_close(scene);
+}
+
+#define KEPT                                                                                       \
+    "control_group = { ttl = \\\"1h\\\" factor \\\"f\\\" { controlled_capabilities = "             \
+    "[\\\"create\\\", \\\"update\\\", \\\"read\\\", \\\"patch\\\", \\\"delete\\\", \\\"list\\\"] " \
+    "identity { group_names = [\\\"managers\\\"] approvals = 1 } } }"
+#define ALL                                                                                        \
+    "capabilities = [\\\"create\\\", \\\"update\\\", \\\"read\\\", \\\"patch\\\", "                \
+    "\\\"delete\\\", "                                                                             \
+    "\\\"list\\\"] "
+
+/* One policy that holds back whatever is asked, and one that shows the metadata first. */
+TEST(every_operation_that_is_held_back_says_so_and_changes_nothing)
+{
+    static const char *const rules[] = {
+        "path \\\"kv/+/kept/*\\\" { " ALL KEPT " }",
+        "path \\\"kv/+/kept/*\\\" { " ALL KEPT " } path \\\"kv/metadata/kept/*\\\" { " ALL " }",
+    };
+    struct scene *scene = scene_open();
+    struct vault_version none = {0}, one = {.version = 1};
+    struct vault_outcome outcome;
+
+    free(open_manager(scene, "ute"));
+    administer(scene, "POST", "kv/data/kept/a", "{\"data\":{\"k\":\"v\"}}");
+    for (int shows = 0; shows < 2; shows++) {
+        struct vault_client *client = open_ruled(scene, shows ? "shown" : "kept", rules[shows]);
+
+        for (enum vault_write_way way = 0; way <= VAULT_WRITE_EITHER; way++) {
+            outcome = vault_set_field_by(&scene->loop, client, way, "kept/a", "k", "new", &one);
+            expect_kind(&outcome, FAILURE_DENIED, "pending approval");
+        }
+        outcome = vault_set_field(&scene->loop, client, "kept/new", "k", "new", &none);
+        expect_kind(&outcome, FAILURE_DENIED, "pending approval");
+        for (enum vault_removal_kind kind = 0; kind <= VAULT_DESTROY_VERSION; kind++) {
+            if (kind == VAULT_UNDELETE_VERSION && shows)
+                continue; /* it is not deleted, so nothing is asked */
+            outcome = vault_remove_of(&scene->loop, client, kind, "kept/a", 1, NULL);
+            expect_kind(&outcome, FAILURE_DENIED, "pending approval");
+        }
+        if (!shows) {
+            outcome = vault_remove_of(&scene->loop, client, VAULT_REMOVE_SECRET, "kept/a", 0, NULL);
+            expect_kind(&outcome, FAILURE_DENIED, "pending approval");
+            outcome = vault_metadata_of(&scene->loop, client, "kept/a");
+            expect_kind(&outcome, FAILURE_DENIED, "pending approval");
+            outcome = vault_notes_of(&scene->loop, client, "kept/a");
+            expect_kind(&outcome, FAILURE_DENIED, "pending approval");
+            outcome = vault_set_note(&scene->loop, client, "kept/a", "who", "me");
+            expect_kind(&outcome, FAILURE_DENIED, "pending approval");
+            /* What 2.7.2 says of a list that is held back: no success, and no empty folder. */
+            outcome = vault_list_of(&scene->loop, client, "kept/below", "", 0);
+            expect_kind(&outcome, FAILURE_PROTOCOL, "unsupported path");
+        }
+        /* The rights do not show it. */
+        outcome = vault_rights_of(&scene->loop, client, "kept/a");
+        expect_kind(&outcome, FAILURE_NONE, "");
+        assert_true(outcome.rights.may_read_data && outcome.rights.may_update);
+        vault_shut(&scene->loop, client, 0);
+    }
+    outcome = vault_metadata_of(&scene->loop, scene->client, "kept/new");
+    expect_kind(&outcome, FAILURE_NOT_FOUND, "");
+    outcome = vault_notes_of(&scene->loop, scene->client, "kept/a");
+    assert_int_equal(outcome.count, 0);
+    outcome = vault_field_of(&scene->loop, scene->client, "kept/a", "k", 1);
+    assert_string_equal(outcome.value, "v");
     scene_close(scene);
 }
 
@@ -134,6 +208,26 @@ TEST(trap_a_wrapped_signature_that_is_held_back_is_none)
     scene_close(scene);
 }
 
+static void on_unwrapped(const struct secret *data, const struct vault_wrapping *wrapping,
+                         const struct failure *failure, void *context)
+{
+    assert_null(data);
+    assert_null(wrapping);
+    vault_on_metadata(NULL, failure, context);
+}
+
+static void expect_not_unwrapped(struct scene *scene, const char *token, const char *path)
+{
+    struct secret *secret = secret_new(text_of(token));
+    struct vault_unwrapping unwrapping = {.token = secret, .creation_path = text_of(path)};
+    struct vault_outcome outcome = {0};
+
+    assert_non_null(vault_unwrap(scene->client, &unwrapping, 0, on_unwrapped, &outcome));
+    secret_free(secret);
+    vault_wait(&scene->loop, &outcome);
+    expect_kind(&outcome, FAILURE_DENIED, "was used, has expired or never was");
+}
+
 /* What our client sends, executed by somebody who kept the token: the second time it conflicts. */
 TEST(trap_6_an_approved_write_cannot_be_repeated)
 {
@@ -159,6 +253,8 @@ TEST(trap_6_an_approved_write_cannot_be_repeated)
         assert_int_equal(answer.status, 200);
         json_decref(json);
         free(answer.body);
+        /* Too early, which uses nothing up. */
+        expect_not_unwrapped(scene, token, path);
         snprintf(body, sizeof body, "{\"accessor\":\"%s\"}", accessor);
         answer = administer_as(scene, manager, NULL, "POST", "sys/control-group/authorize", body);
         if (answer.status != 200)
@@ -184,6 +280,7 @@ TEST(trap_6_an_approved_write_cannot_be_repeated)
 int main(void)
 {
     return RUN(CASE(whatever_is_held_back_is_no_success_and_names_its_accessor_and_path),
+               CASE(every_operation_that_is_held_back_says_so_and_changes_nothing),
                CASE(trap_a_wrapped_signature_that_is_held_back_is_none),
                CASE(trap_6_an_approved_write_cannot_be_repeated));
 }

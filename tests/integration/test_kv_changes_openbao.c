@@ -215,6 +215,46 @@ TEST(notes_say_who_wrote_and_keep_everything_else)
     scene_close(scene);
 }
 
+/* The limits of the server are those of the client: what fits is kept, one more changes nothing. */
+TEST(the_64_notes_that_fit_are_kept_and_one_more_is_refused_with_nothing_changed)
+{
+    enum { FIT = 64 };
+    struct scene *scene = scene_open();
+    char names[FIT + 1][129], value[513] = {0};
+    struct vault_note notes[FIT + 1];
+    struct vault_outcome outcome = {0}, more = {0}, swap = {0};
+
+    memset(value, 'v', sizeof value - 1);
+    for (int i = 0; i <= FIT; i++) {
+        snprintf(names[i], sizeof names[i], "%0128d", i);
+        notes[i] = (struct vault_note){text_of(names[i]), text_of(value)};
+    }
+    administer(scene, "POST", "kv/metadata/full/a",
+               "{\"metadata_cas_required\":true,\"max_versions\":4}");
+    assert_non_null(vault_write_notes(scene->client, vault_key_of("full/a"), notes, FIT, 0,
+                                      vault_on_notes, &outcome));
+    vault_wait(&scene->loop, &outcome);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(outcome.count, FIT);
+    assert_non_null(vault_write_notes(scene->client, vault_key_of("full/a"), &notes[FIT], 1, 0,
+                                      vault_on_notes, &more));
+    vault_wait(&scene->loop, &more);
+    expect_kind(&more, FAILURE_INVALID, "at most 64 notes");
+    more = vault_notes_of(&scene->loop, scene->client, "full/a");
+    assert_int_equal(more.count, FIT);
+    assert_int_equal(more.metadata_version, outcome.metadata_version);
+    /* One for another fits, in whatever order they are named. */
+    notes[0].value = TEXT("");
+    notes[1] = notes[0];
+    notes[0] = notes[FIT];
+    assert_non_null(vault_write_notes(scene->client, vault_key_of("full/a"), notes, 2, 0,
+                                      vault_on_notes, &swap));
+    vault_wait(&scene->loop, &swap);
+    expect_kind(&swap, FAILURE_NONE, "");
+    assert_int_equal(swap.count, FIT);
+    scene_close(scene);
+}
+
 TEST(of_many_who_note_at_once_none_is_lost_in_silence)
 {
     enum { WRITERS = 8 };
@@ -330,6 +370,7 @@ int main(void)
                CASE(trap_8_a_trailing_slash_deletes_nothing),
                CASE(trap_9_a_deletion_shows_although_the_updated_time_does_not_move),
                CASE(notes_say_who_wrote_and_keep_everything_else),
+               CASE(the_64_notes_that_fit_are_kept_and_one_more_is_refused_with_nothing_changed),
                CASE(of_many_who_note_at_once_none_is_lost_in_silence),
                CASE(both_ways_keep_the_neighbours_exactly),
                CASE(trap_a_secret_with_many_fields_is_changed_by_a_patch));

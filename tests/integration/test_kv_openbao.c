@@ -116,6 +116,27 @@ TEST(a_version_that_will_be_deleted_later_is_not_deleted)
     scene_close(scene);
 }
 
+/* The field is read until it is gone; the metadata is read after that, and must know. */
+TEST(a_version_whose_time_has_come_is_deleted_for_metadata_and_field_alike)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+
+    administer(scene, "POST", "kv/metadata/expires/a", "{\"delete_version_after\":\"1s\"}");
+    administer(scene, "POST", "kv/data/expires/a", "{\"data\":{\"k\":\"v\"}}");
+    do
+        outcome = vault_field_of(&scene->loop, scene->client, "expires/a", "k", 0);
+    while (outcome.kind == FAILURE_NONE);
+    expect_kind(&outcome, FAILURE_DELETED, "version 1 was deleted at 20");
+    outcome = vault_metadata_of(&scene->loop, scene->client, "expires/a");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_true(outcome.version.is_deleted);
+    outcome = vault_set_field(&scene->loop, scene->client, "expires/a", "k", "w",
+                              &(struct vault_version){.version = 1});
+    expect_kind(&outcome, FAILURE_DELETED, "version 1");
+    scene_close(scene);
+}
+
 TEST(kv_version_1_is_read_and_never_written)
 {
     struct scene *scene = scene_open();
@@ -222,29 +243,51 @@ TEST(a_deleted_or_destroyed_version_is_not_written_over)
     scene_close(scene);
 }
 
+/* Of a version that is there, and of a key that is not. */
 TEST(of_many_writers_exactly_one_wins)
 {
     enum { WRITERS = 20 };
     struct scene *scene = scene_open();
-    struct vault_outcome outcomes[WRITERS] = {0};
     struct vault_version none = {0};
     struct secret *value = secret_new(TEXT("same"));
-    struct vault_write write = {.key = vault_key_of("race/a"), .field = TEXT("k"), .value = value};
-    unsigned won = 0;
+    struct vault_write write = {.field = TEXT("k"), .value = value};
 
-    write.expected =
-        vault_set_field(&scene->loop, scene->client, "race/a", "k", "start", &none).version.version;
-    for (int i = 0; i < WRITERS; i++)
-        assert_non_null(
-            vault_write_field(scene->client, &write, (unsigned)i, vault_on_metadata, &outcomes[i]));
-    secret_free(value);
-    for (int i = 0; i < WRITERS; i++) {
-        vault_wait(&scene->loop, &outcomes[i]);
-        won += outcomes[i].kind == FAILURE_NONE;
-        if (outcomes[i].kind != FAILURE_NONE)
-            expect_kind(&outcomes[i], FAILURE_CONFLICT, "check-and-set");
+    vault_set_field(&scene->loop, scene->client, "race/a", "k", "start", &none);
+    for (write.expected = 0; write.expected < 2; write.expected++) {
+        struct vault_outcome outcomes[WRITERS] = {0};
+        unsigned won = 0;
+
+        write.key = vault_key_of(write.expected ? "race/a" : "race/new");
+        for (int i = 0; i < WRITERS; i++)
+            assert_non_null(vault_write_field(scene->client, &write, (unsigned)i, vault_on_metadata,
+                                              &outcomes[i]));
+        for (int i = 0; i < WRITERS; i++) {
+            vault_wait(&scene->loop, &outcomes[i]);
+            won += outcomes[i].kind == FAILURE_NONE;
+            if (outcomes[i].kind != FAILURE_NONE)
+                expect_kind(&outcomes[i], FAILURE_CONFLICT, "check-and-set");
+        }
+        assert_int_equal(won, 1);
     }
-    assert_int_equal(won, 1);
+    secret_free(value);
+    scene_close(scene);
+}
+
+TEST(a_secret_that_demands_check_and_set_is_written_in_every_way)
+{
+    struct scene *scene = scene_open();
+    struct vault_version after = {0};
+
+    administer(scene, "POST", "kv/metadata/demands/a", "{\"cas_required\":true}");
+    for (unsigned i = 0; i < 4; i++) {
+        enum vault_write_way way = i % 3;
+        struct vault_outcome outcome =
+            vault_set_field_by(&scene->loop, scene->client, way, "demands/a", "k", "v", &after);
+
+        expect_kind(&outcome, FAILURE_NONE, "");
+        assert_int_equal(outcome.version.version, i + 1);
+        after = outcome.version;
+    }
     scene_close(scene);
 }
 
@@ -273,10 +316,13 @@ int main(void)
     return RUN(CASE(a_field_and_its_version_are_read), CASE(odd_but_legal_paths_work),
                CASE(missing_deleted_destroyed_and_forbidden_are_told_apart),
                CASE(a_version_that_will_be_deleted_later_is_not_deleted),
+               CASE(a_version_whose_time_has_come_is_deleted_for_metadata_and_field_alike),
                CASE(kv_version_1_is_read_and_never_written),
                CASE(a_write_keeps_its_neighbours_exactly),
                CASE(a_write_that_rests_on_an_old_version_changes_nothing),
                CASE(a_secret_deleted_and_made_anew_is_another_one),
                CASE(a_deleted_or_destroyed_version_is_not_written_over),
-               CASE(of_many_writers_exactly_one_wins), CASE(rights_are_told_without_trying));
+               CASE(of_many_writers_exactly_one_wins),
+               CASE(a_secret_that_demands_check_and_set_is_written_in_every_way),
+               CASE(rights_are_told_without_trying));
 }

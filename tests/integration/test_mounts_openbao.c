@@ -75,6 +75,29 @@ TEST(a_mount_that_changes_its_engine_is_noticed)
     scene_close(scene);
 }
 
+TEST(a_mount_may_have_slashes_in_its_name_and_is_not_one_above_or_below_it)
+{
+    struct scene *scene = scene_open();
+    struct vault_client *root = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
+    struct vault_version none = {0};
+    struct vault_outcome outcome;
+
+    administer(scene, "POST", "sys/mounts/team/x/kv",
+               "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
+    outcome = vault_set_field(&scene->loop, root, "team/x/kv:a/b", "k", "v", &none);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    outcome = vault_field_of(&scene->loop, root, "team/x/kv:a/b", "k", 0);
+    assert_string_equal(outcome.value, "v");
+    expect_body(scene, "team/x/kv/data/a/b", "\"k\":\"v\"");
+    outcome = vault_field_of(&scene->loop, root, "team/x:kv/a/b", "k", 0);
+    expect_kind(&outcome, FAILURE_DENIED, "no mount \"team/x\"");
+    outcome = vault_field_of(&scene->loop, root, "team/x/kv/a:b", "k", 0);
+    expect_kind(&outcome, FAILURE_INVALID, "the mount there is \"team/x/kv\", not \"team/x/kv/a\"");
+    vault_shut(&scene->loop, root, 0);
+    administer(scene, "DELETE", "sys/mounts/team/x/kv", NULL);
+    scene_close(scene);
+}
+
 /* It answers 400 for the first moment. */
 TEST(trap_a_mount_that_was_just_made_is_written_to)
 {
@@ -227,6 +250,7 @@ TEST(a_control_group_is_not_success)
 int main(void)
 {
     return RUN(CASE(a_mount_that_changes_its_engine_is_noticed),
+               CASE(a_mount_may_have_slashes_in_its_name_and_is_not_one_above_or_below_it),
                CASE(trap_a_mount_that_was_just_made_is_written_to),
                CASE(trap_a_mount_that_is_being_upgraded_is_waited_for),
                CASE(trap_7_a_write_in_the_form_of_version_2_never_reaches_version_1),

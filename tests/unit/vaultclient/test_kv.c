@@ -109,6 +109,33 @@ TEST(after_a_missing_secret_the_mount_is_asked_again)
     scene_close(scene);
 }
 
+/* OpenBao on raft says so of every path for a moment after it was unsealed. */
+TEST(trap_a_server_that_knows_its_mounts_not_yet_is_no_missing_secret)
+{
+    static const struct loopback_step unsealed[] = {
+        SAYS("404", "{\"errors\":[\"no handler for route \\\"kv/data/a\\\". route entry not "
+                    "found.\"]}"),
+        DATA("{\"k\":\"v\"}", "3")};
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcome;
+
+    loopback_script(scene->server, "/v1/kv/data/a", unsealed, 2);
+    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", unsealed[0]);
+    outcome = read_a(scene);
+    expect_kind(&outcome, FAILURE_REMOTE, "there is no such mount, or not yet");
+    assert_true(failure_is_temporary(outcome.kind));
+    assert_int_equal(outcome.failure.http_status, 404);
+    outcome = vault_metadata_of(&scene->loop, scene->client, "a");
+    expect_kind(&outcome, FAILURE_REMOTE, "there is no such mount, or not yet");
+    outcome = vault_remove_of(&scene->loop, scene->client, VAULT_REMOVE_SECRET, "a", 0, NULL);
+    expect_kind(&outcome, FAILURE_REMOTE, "there is no such mount, or not yet");
+    outcome = read_a(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    /* It may be another mount that is there then: it was asked about anew each time. */
+    assert_int_equal(scene_count(scene, "GET " MOUNT_PATH), 4);
+    scene_close(scene);
+}
+
 /* Nothing was learned of the secret, so it must not be called missing. */
 TEST(a_namespace_that_is_not_there_is_no_missing_secret)
 {
@@ -455,6 +482,9 @@ TEST(a_lost_answer_is_settled_by_reading_back)
                                                   DATA("{\"k\":\"x\"}", "2")};
     static const struct loopback_step unclear[] = {
         DATA("{}", "1"), SAYS("200", "{\"data\":{\"vers"), DATA("{\"k\":\"new\"}", "2")};
+    static const struct loopback_step unsealed[] = {
+        DATA("{}", "1"), CLOSES, SAYS("404", "{\"errors\":[\"no handler for route\"]}"),
+        DATA("{\"k\":\"new\"}", "2")};
     static const struct loopback_step later[] = {
         DATA("{}", "1"), SAYS("500", "{\"errors\":[\"leadership lost while committing log\"]}"),
         ABSENT, DATA("{\"k\":\"new\"}", "2")};
@@ -478,6 +508,13 @@ TEST(a_lost_answer_is_settled_by_reading_back)
 
     scene = scene_with_token();
     loopback_script(scene->server, "/v1/kv/data/a", unclear, 3);
+    outcome = write_a(scene, 1);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(scene_count(scene, WRITE), 1);
+    scene_close(scene);
+
+    scene = scene_with_token();
+    loopback_script(scene->server, "/v1/kv/data/a", unsealed, 4);
     outcome = write_a(scene, 1);
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_int_equal(scene_count(scene, WRITE), 1);
@@ -670,6 +707,7 @@ int main(void)
                CASE(paths_that_servers_misunderstand_never_reach_one),
                CASE(the_mount_is_asked_once_for_many_and_remembered),
                CASE(after_a_missing_secret_the_mount_is_asked_again),
+               CASE(trap_a_server_that_knows_its_mounts_not_yet_is_no_missing_secret),
                CASE(a_namespace_that_is_not_there_is_no_missing_secret),
                CASE(what_was_known_when_it_was_asked_is_what_is_told),
                CASE(a_server_behind_a_unix_socket_is_reached),

@@ -72,7 +72,9 @@ TEST(nothing_there_is_not_found_and_other_404s_are_something_else)
     } cases[] = {
         {ABSENT, FAILURE_NOT_FOUND, "nothing lies there"},
         {SAYS("404", "404 page not found\n"), FAILURE_PROTOCOL, "not in Vault's words"},
-        {SAYS("404", "{\"errors\":[\"no handler for route\"]}"), FAILURE_NOT_FOUND, "no handler"},
+        {SAYS("404", "{\"errors\":[\"no handler for route\"]}"), FAILURE_REMOTE, "no handler"},
+        {SAYS("404", "{\"errors\":[\"1 error occurred:\\n\\t* unsupported path\\n\\n\"]}"),
+         FAILURE_PROTOCOL, "404 unsupported path"},
         {SAYS("404", "{\"data\":null,\"warnings\":[\"Invalid path\"]}"), FAILURE_PROTOCOL,
          "not the KV version"},
         {DENIES, FAILURE_DENIED, "its policies do not allow this"},

@@ -118,7 +118,7 @@ TEST(never_existed_gone_forbidden_and_made_anew_are_told_apart_and_nothing_is_se
         {KEY(DESTROYED("2")), VAULT_UNDELETE_VERSION, 2, FAILURE_DESTROYED, "nothing brings"},
         {DENIES, VAULT_DELETE_VERSION, 2, FAILURE_DENIED, "its policies do not allow this"},
         {SAYS("404", "{\"errors\":[\"no handler for route\"]}"), VAULT_DELETE_VERSION, 2,
-         FAILURE_NOT_FOUND, "no handler"},
+         FAILURE_REMOTE, "no handler"},
         {SAYS("404", "nothing"), VAULT_REMOVE_SECRET, 0, FAILURE_PROTOCOL, "Vault's words"},
         {KEY(LIVING("2")), VAULT_DELETE_VERSION, 0, FAILURE_INVALID, "which is meant"},
         {KEY(LIVING("2")), VAULT_REMOVE_SECRET, 2, FAILURE_INVALID, "which is meant"},
