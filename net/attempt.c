@@ -184,6 +184,8 @@ static CURLcode set_trust(const struct exchange *exchange, CURL *easy)
         SET(CURLOPT_SSL_VERIFYPEER, 0L);
         SET(CURLOPT_SSL_VERIFYHOST, 0L);
     }
+    /* Or OpenSSL asks at the terminal for that of a key that was replaced by a locked one. */
+    SET(CURLOPT_KEYPASSWD, "");
     /* A client certificate is a credential: not for the place a redirect leads to. */
     if (upstream->client_cert_file && !exchange->elsewhere) {
         SET(CURLOPT_SSLCERT, upstream->client_cert_file);

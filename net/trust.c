@@ -7,6 +7,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -76,10 +79,102 @@ bool trust_check_certificate_file(const char *what, const char *path, struct fai
     return check(what, path, holds_certificate, "certificate", why);
 }
 
-bool trust_check_key_file(const char *what, const char *path, struct failure *why)
+/* ---- a client certificate and its key -------------------------------------------------------- */
+
+/* Else OpenSSL asks whoever sits at the terminal, and waits. */
+static int no_passphrase(char *out, int size, int writes, void *context)
 {
-    return check(what, path, holds_key, "private key", why);
+    (void)out;
+    (void)size;
+    (void)writes;
+    (void)context;
+    return 0;
 }
+
+static BIO *bio_of(struct text pem)
+{
+    return BIO_new_mem_buf(pem.start, (int)pem.size);
+}
+
+static EVP_PKEY *read_key(struct text pem)
+{
+    BIO *bio = bio_of(pem);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+
+    BIO_free(bio);
+    return key;
+}
+
+static X509 *read_certificate(struct text pem)
+{
+    BIO *bio = bio_of(pem);
+    X509 *certificate = bio ? PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL) : NULL;
+
+    BIO_free(bio);
+    return certificate;
+}
+
+static bool is_in_force(const X509 *certificate, const char *name, struct failure *why)
+{
+    if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
+        return failure_set(why, FAILURE_INVALID,
+                           "the client certificate%s has expired, if this machine's clock is right",
+                           name);
+    return X509_cmp_current_time(X509_get0_notBefore(certificate)) < 0 ||
+           failure_set(
+               why, FAILURE_INVALID,
+               "the client certificate%s is not valid yet, if this machine's clock is right", name);
+}
+
+/* The names begin with a blank, or are empty. */
+static bool check_pair(struct text cert_pem, const char *cert_name, struct text key_pem,
+                       const char *key_name, struct failure *why)
+{
+    X509 *certificate = read_certificate(cert_pem);
+    EVP_PKEY *key = read_key(key_pem);
+    bool ok = false;
+
+    if (!certificate)
+        failure_set(why, FAILURE_INVALID, "the client certificate%s cannot be read", cert_name);
+    else if (!key && text_find(key_pem, TEXT("ENCRYPTED")) != SIZE_MAX)
+        failure_set(why, FAILURE_INVALID,
+                    "the client key%s is locked by a passphrase, which a program cannot give",
+                    key_name);
+    else if (!key)
+        failure_set(why, FAILURE_INVALID, "the client key%s cannot be read", key_name);
+    else if (X509_check_private_key(certificate, key) != 1)
+        failure_set(why, FAILURE_INVALID,
+                    "the client key%s is not the key of the client certificate%s", key_name,
+                    cert_name);
+    else
+        ok = is_in_force(certificate, cert_name, why);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+    return ok;
+}
+
+bool trust_check_pair(struct text cert_pem, struct text key_pem, struct failure *why)
+{
+    return check_pair(cert_pem, "", key_pem, "", why);
+}
+
+bool trust_check_pair_of_files(const char *cert_file, const char *key_file, struct failure *why)
+{
+    cleanup_with(buffer_clear) struct buffer cert = {.limit = FILE_LIMIT};
+    cleanup_with(buffer_clear) struct buffer key = {.limit = FILE_LIMIT};
+    char cert_name[300], key_name[300];
+
+    snprintf(cert_name, sizeof cert_name, " %s", cert_file);
+    snprintf(key_name, sizeof key_name, " %s", key_file);
+    return check("the client certificate", cert_file, holds_certificate, "certificate", why) &&
+           check("the client key", key_file, holds_key, "private key", why) &&
+           read_file("the client certificate", cert_file, &cert, why) &&
+           read_file("the client key", key_file, &key, why) &&
+           check_pair(buffer_text(&cert), cert_name, buffer_text(&key), key_name, why);
+}
+
+/* ---- authorities ----------------------------------------------------------------------------- */
 
 static bool gather_file(const char *path, struct buffer *pem, struct failure *why)
 {

@@ -125,13 +125,14 @@ static bool set_certificate(struct upstream *upstream, const struct upstream_set
     if (settings->client_cert_pem.size) {
         upstream->client_cert_pem = text_copy(settings->client_cert_pem);
         upstream->client_key_pem = secret_copy(settings->client_key_pem);
-        return (upstream->client_cert_pem && upstream->client_key_pem) ||
-               failure_out_of_memory(why);
+        if (!upstream->client_cert_pem || !upstream->client_key_pem)
+            return failure_out_of_memory(why);
+        return trust_check_pair(settings->client_cert_pem, secret_reveal(settings->client_key_pem),
+                                why);
     }
     if (!cert)
         return true;
-    return trust_check_certificate_file("the client certificate", cert, why) &&
-           trust_check_key_file("the client key", key, why) &&
+    return trust_check_pair_of_files(cert, key, why) &&
            copy(cert, &upstream->client_cert_file, why) &&
            copy(key, &upstream->client_key_file, why);
 }

@@ -119,7 +119,9 @@ struct vault_client *open_vault(struct http *http, const struct config *config,
         .timeout_ms = (uint32_t)vault->timeout_ms,
     };
 
-    settings.auth.identity = identity;
+    /* Elsewhere it would stand in for the file in which a pod finds its token. */
+    if (vault->has_auth && vault->method == CONFIG_VAULT_AZURE)
+        settings.auth.identity = identity;
     if (fill_auth(vault, &settings.auth, &kept, why) &&
         fill_mounts(config, &settings, &kept, why) &&
         vault_settings_from_environment(&settings, getenv, &environment, why))

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void open_tls(struct fixture *f, const char *cert, struct upstream_settings settings)
 {
@@ -186,21 +187,6 @@ TEST(the_client_certificate_is_shown)
     assert_non_null(strstr(without.failure.text, "it wants another client certificate"));
 }
 
-TEST(a_broken_client_certificate_is_named)
-{
-    struct fixture f;
-    struct seen seen = {0};
-
-    open_tls(&f, "server",
-             (struct upstream_settings){.ca_file = fixture_path("ca.pem"),
-                                        .client_cert_file = fixture_path("client.pem"),
-                                        .client_key_file = fixture_path("stranger.key")});
-    fixture_ask(&f, (struct http_request){.target = "/", .retry = HTTP_RETRY_SAFE}, &seen);
-    assert_int_equal(seen.failure.kind, FAILURE_INVALID);
-    assert_non_null(strstr(seen.failure.text, fixture_path("client.pem")));
-    fixture_close(&f);
-}
-
 static void expect_unopened(struct upstream_settings settings, const char *part)
 {
     struct fixture f;
@@ -224,6 +210,72 @@ static void write_file(const char *name, const char *text)
     fclose(file);
 }
 
+static char *contents(const char *name)
+{
+    static char memory[2][8192];
+    static unsigned turn;
+    char *text = memory[turn++ % 2];
+    FILE *file = fopen(fixture_path(name), "r");
+
+    assert_non_null(file);
+    text[fread(text, 1, sizeof memory[0] - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+static void write_locked_key(const char *name)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    FILE *file = fopen(fixture_path(name), "w");
+    unsigned char passphrase[] = "pass";
+
+    assert_non_null(file);
+    assert_int_equal(PEM_write_PrivateKey(file, key, EVP_aes_128_cbc(), passphrase, 4, NULL, NULL),
+                     1);
+    fclose(file);
+    EVP_PKEY_free(key);
+}
+
+static void expect_useless(const char *cert, const char *key, const char *part)
+{
+    expect_unopened((struct upstream_settings){.ca_file = fixture_path("ca.pem"),
+                                               .client_cert_file = fixture_path(cert),
+                                               .client_key_file = fixture_path(key)},
+                    part);
+}
+
+TEST(a_client_certificate_that_cannot_serve_is_refused_before_anything_is_sent)
+{
+    write_locked_key("locked.key");
+    write_file("cut.key", "-----BEGIN PRIVATE KEY-----\nTUlJ\n");
+    write_file("cut.pem", "-----BEGIN CERTIFICATE-----\nTUlJ\n");
+    expect_useless("client.pem", "stranger.key", "stranger.key is not the key of the client cert");
+    expect_useless("client.pem", "locked.key", "locked.key is locked by a passphrase");
+    expect_useless("client.pem", "cut.key", "cut.key cannot be read");
+    expect_useless("cut.pem", "client.key", "cut.pem cannot be read");
+    expect_useless("expired.pem", "expired.key",
+                   "expired.pem has expired, if this machine's clock is right");
+    unlink(fixture_path("cut.pem"));
+}
+
+/* OpenSSL asks at the terminal unless it is given another way. */
+TEST(a_key_that_is_replaced_by_a_locked_one_is_a_failure_and_no_question)
+{
+    struct fixture f;
+    struct seen seen = {0};
+    struct upstream_settings settings = {.ca_file = fixture_path("ca.pem"),
+                                         .client_cert_file = fixture_path("client.pem"),
+                                         .client_key_file = fixture_path("mine.key")};
+
+    write_file("mine.key", contents("client.key"));
+    open_tls(&f, "server", settings);
+    write_locked_key("mine.key");
+    fixture_ask(&f, (struct http_request){.target = "/", .retry = HTTP_RETRY_SAFE}, &seen);
+    assert_int_equal(seen.failure.kind, FAILURE_INVALID);
+    assert_non_null(strstr(seen.failure.text, fixture_path("client.pem")));
+    fixture_close(&f);
+}
+
 TEST(a_file_that_cannot_be_what_it_is_given_for_is_refused_before_anything_is_sent)
 {
     const char *client = fixture_path("client.pem"), *key = fixture_path("client.key");
@@ -245,19 +297,6 @@ TEST(a_file_that_cannot_be_what_it_is_given_for_is_refused_before_anything_is_se
     expect_unopened((struct upstream_settings){.client_cert_file = key, .client_key_file = key},
                     "the client certificate ");
     expect_unopened((struct upstream_settings){.client_cert_pem = TEXT("x")}, "belong together");
-}
-
-static char *contents(const char *name)
-{
-    static char memory[2][8192];
-    static unsigned turn;
-    char *text = memory[turn++ % 2];
-    FILE *file = fopen(fixture_path(name), "r");
-
-    assert_non_null(file);
-    text[fread(text, 1, sizeof memory[0] - 1, file)] = '\0';
-    fclose(file);
-    return text;
 }
 
 static void expect_trusted(struct upstream_settings settings)
@@ -373,7 +412,9 @@ int main(void)
         CASE(accept_any_certificate_is_for_who_asked),
         CASE(the_server_name_is_sent_and_verified_instead_of_the_host), CASE(http2_is_offered),
         CASE(tls_older_than_1_2_is_refused), CASE(https_to_a_plain_port_is_said_so),
-        CASE(the_client_certificate_is_shown), CASE(a_broken_client_certificate_is_named),
+        CASE(the_client_certificate_is_shown),
+        CASE(a_client_certificate_that_cannot_serve_is_refused_before_anything_is_sent),
+        CASE(a_key_that_is_replaced_by_a_locked_one_is_a_failure_and_no_question),
         CASE(a_file_that_cannot_be_what_it_is_given_for_is_refused_before_anything_is_sent),
         CASE(a_ca_is_taken_from_a_file_a_folder_or_text_and_from_all_of_them_together),
         CASE(a_client_certificate_may_be_text_and_goes_to_the_servers_opened_alike),
