@@ -12,7 +12,7 @@
 
 struct outcome {
     struct vault_outcome base;
-    char text[256], second[256];
+    char text[768], second[768];
     unsigned number, more[3];
     size_t count;
     bool is_valid;
@@ -163,6 +163,67 @@ TEST(a_signature_outlives_the_rotation_of_its_key)
     scene_close(scene);
 }
 
+/* Whoever keeps old approvals open has to keep their public key too: the server forgets it. */
+TEST(below_its_least_version_a_key_neither_signs_nor_verifies_and_is_no_longer_told)
+{
+    struct scene *scene = scene_open();
+    struct vault_client *root = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
+    struct vault_signing plan = signing_of("least", "plan-1", 0);
+    struct outcome old, outcome;
+
+    administer(scene, "POST", "transit/keys/least", "{\"type\":\"ed25519\"}");
+    old = sign(scene, root, &plan);
+    expect_kind(&old.base, FAILURE_NONE, "");
+    administer(scene, "POST", "transit/keys/least/rotate", "{}");
+    administer(scene, "POST", "transit/keys/least/config",
+               "{\"min_decryption_version\":2,\"min_encryption_version\":2}");
+    outcome = verify(scene, root, &plan, old.text);
+    expect_kind(&outcome.base, FAILURE_INVALID, "disallowed by policy (too old)");
+    assert_false(outcome.is_valid);
+    plan.key_version = 1;
+    outcome = sign(scene, root, &plan);
+    expect_kind(&outcome.base, FAILURE_INVALID, "requested version");
+    outcome = keys_of(scene, root, "least", "");
+    expect_kind(&outcome.base, FAILURE_NONE, "");
+    assert_int_equal(outcome.count, 1);
+    assert_int_equal(outcome.number, 2);
+    vault_shut(&scene->loop, root, 0);
+    scene_close(scene);
+}
+
+/* PEM, not 32 bytes, and a signature that is another each time. */
+TEST(keys_of_other_kinds_sign_too_and_are_told_in_pem)
+{
+    static const char *const kinds[] = {"ecdsa-p256", "rsa-2048"};
+    struct scene *scene = scene_open();
+    struct vault_client *root = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct vault_signing plan = signing_of(kinds[i], "plan-1", 0);
+        char path[64], body[64];
+        struct outcome made, again, outcome;
+
+        snprintf(path, sizeof path, "transit/keys/%s", kinds[i]);
+        snprintf(body, sizeof body, "{\"type\":\"%s\"}", kinds[i]);
+        administer(scene, "POST", path, body);
+        made = sign(scene, root, &plan);
+        expect_kind(&made.base, FAILURE_NONE, "");
+        again = sign(scene, root, &plan);
+        assert_string_not_equal(made.text, again.text);
+        outcome = verify(scene, root, &plan, made.text);
+        assert_true(outcome.is_valid);
+        plan.input = TEXT("plan-2");
+        outcome = verify(scene, root, &plan, made.text);
+        expect_kind(&outcome.base, FAILURE_NONE, "");
+        assert_false(outcome.is_valid);
+        outcome = keys_of(scene, root, kinds[i], "");
+        expect_kind(&outcome.base, FAILURE_NONE, "");
+        assert_int_equal(strncmp(outcome.text, "-----BEGIN PUBLIC KEY-----\n", 27), 0);
+    }
+    vault_shut(&scene->loop, root, 0);
+    scene_close(scene);
+}
+
 TEST(a_derived_key_signs_in_its_context_only)
 {
     struct scene *scene = scene_open();
@@ -291,6 +352,8 @@ TEST(a_keys_uses_are_found_in_the_audit_log_by_its_hash)
 int main(void)
 {
     return RUN(CASE(a_signature_outlives_the_rotation_of_its_key),
+               CASE(below_its_least_version_a_key_neither_signs_nor_verifies_and_is_no_longer_told),
+               CASE(keys_of_other_kinds_sign_too_and_are_told_in_pem),
                CASE(a_derived_key_signs_in_its_context_only), CASE(what_cannot_sign_says_so),
                CASE(capabilities_are_told_for_many_paths),
                CASE(a_keys_uses_are_found_in_the_audit_log_by_its_hash));

@@ -209,6 +209,45 @@ TEST(a_secret_without_fields_gets_its_first)
     scene_close(scene);
 }
 
+/* HashiCorp Vault says 301 to paths it finds odd, also to writes; whoever follows turns them into
+ * reads, and calls what they answer a success. */
+TEST(trap_a_change_never_follows_a_301_not_even_below_the_same_address)
+{
+    static const struct loopback_step moved = SAYS_WITH("301", "Location: /v1/kv/data/b", "");
+    static const struct loopback_step there =
+        SAYS("200", "{\"data\":{\"created_time\":\"2026-01-02T03:04:05Z\",\"current_version\":1,"
+                    "\"custom_metadata\":null,\"versions\":{\"1\":{\"created_time\":"
+                    "\"2026-01-02T03:04:05Z\",\"deletion_time\":\"\",\"destroyed\":false}}}}");
+    static const char *const targets[] = {"/v1/kv/data/a", "/v1/kv/delete/a", "/v1/kv/metadata/a"};
+    struct loopback_step steps[3][2] = {
+        {DATA("{\"k\":\"old\"}", "1"), moved}, {moved, moved}, {there, moved}};
+
+    for (unsigned i = 0; i < 6; i++) {
+        struct scene *scene = scene_with_token();
+        struct vault_outcome outcome;
+        unsigned requests;
+
+        /* The first write reads nothing before. */
+        for (unsigned n = 0; n < 3; n++)
+            loopback_script(scene->server, targets[n], steps[n] + (i == 0), 2 - (i == 0));
+        LOOPBACK_SCRIPT(scene->server, "/v1/kv/data/b", WRITTEN("1"));
+        if (i < 3)
+            outcome = set_a(scene, i == 2 ? VAULT_WRITE_PATCH : VAULT_WRITE_MODIFY, i > 0);
+        else if (i < 5)
+            outcome = vault_remove_of(&scene->loop, scene->client,
+                                      i == 3 ? VAULT_DELETE_VERSION : VAULT_REMOVE_SECRET, "a",
+                                      i == 3, NULL);
+        else
+            outcome = vault_set_note(&scene->loop, scene->client, "a", "who", "me");
+        requests = loopback_count(scene->server);
+        expect_kind(&outcome, FAILURE_REMOTE, "it answered 301");
+        assert_null(strstr(loopback_request(scene->server, requests - 1), "GET "));
+        assert_int_equal(scene_count(scene, "GET /v1/kv/data/b"), 0);
+        assert_int_equal(scene_count(scene, "POST /v1/kv/data/b"), 0);
+        scene_close(scene);
+    }
+}
+
 /* ---- mounts ---------------------------------------------------------------------------------- */
 
 #define UI_DENIES                                                                                  \
@@ -254,6 +293,27 @@ TEST(a_mount_that_is_known_is_not_asked_for_by_reads)
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_string_equal(outcome.value, "v1");
     assert_int_equal(scene_count(scene, "GET " MOUNT_PATH), 0);
+    scene_close(scene);
+}
+
+TEST(rights_are_told_without_a_word_about_the_mount_too)
+{
+    struct scene *scene = scene_open();
+    struct secret *token = secret_new(TEXT("s.given"));
+    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = token};
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, LOOKUP_OK);
+    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, UI_DENIES);
+    LOOPBACK_SCRIPT(
+        scene->server, "/v1/sys/capabilities-self",
+        SAYS("200", "{\"data\":{\"kv/data/a\":[\"deny\"],\"kv/metadata/a\":[\"deny\"]}}"));
+    scene->client = scene_client(scene, &auth, NULL, 5000);
+    outcome = vault_rights_of(&scene->loop, scene->client, "a");
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_true(outcome.rights.is_mount_unknown);
+    assert_false(outcome.rights.may_read_data || outcome.rights.may_read_metadata);
+    secret_free(token);
     scene_close(scene);
 }
 
@@ -340,7 +400,9 @@ int main(void)
                CASE(a_field_that_is_no_string_is_left_alone),
                CASE(names_that_differ_by_normal_form_are_two_names),
                CASE(a_secret_without_fields_gets_its_first),
+               CASE(trap_a_change_never_follows_a_301_not_even_below_the_same_address),
                CASE(a_mount_that_is_known_is_not_asked_for_by_reads),
+               CASE(rights_are_told_without_a_word_about_the_mount_too),
                CASE(a_token_that_may_not_ask_writes_as_the_settings_say),
                CASE(a_server_that_contradicts_the_settings_is_not_written_to),
                CASE(trap_nobody_knowing_better_does_not_make_it_version_1),
