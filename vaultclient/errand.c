@@ -111,7 +111,8 @@ static void ask_below_namespace(struct request *request)
 }
 
 /* Health is not told in a namespace. Where it is, or where somebody in front of the server does not
- * let it be told, a path below the namespace makes sure. */
+ * let it be told, a path below the namespace makes sure. The name in the answer's header proves
+ * nothing: Vault's community edition repeats whatever it was sent. */
 static void on_health(const struct http_answer *answer, const struct failure *failure,
                       void *context)
 {
@@ -125,8 +126,7 @@ static void on_health(const struct http_answer *answer, const struct failure *fa
     }
     request->exchange = NULL;
     vault_clock_take(client, answer);
-    tells_health =
-        vault_wire_is_health(answer->body) && !http_answer_header(answer, "X-Vault-Namespace").size;
+    tells_health = vault_wire_is_health(answer->body);
     client->has_namespaces = is_in_servers_words(answer);
     if (tells_health ||
         (answer->status / 100 == 4 && answer->status != 429 && !client->has_namespaces))
