@@ -242,7 +242,9 @@ bool vault_account_init(struct account *account, const struct vault_settings *se
     account->role_name = auth->role_name ? memory_string(auth->role_name) : NULL;
     account->identity = auth->identity;
     account->is_wrapped = auth->method == VAULT_AUTH_APPROLE && auth->secret_id_is_wrapped;
-    account->is_removed = auth->method == VAULT_AUTH_APPROLE && auth->secret_id_is_removed;
+    account->is_spared = auth->secret_id_is_spared;
+    account->is_removed =
+        auth->method == VAULT_AUTH_APPROLE && auth->secret_id_is_removed && !account->is_spared;
     if (!account->mount || !account->role_name != !auth->role_name)
         return failure_out_of_memory(why);
     for (size_t i = 0; vault_account_member(account, i); i++)

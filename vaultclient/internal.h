@@ -193,7 +193,7 @@ struct account {
     char *mount, *role_name;
     struct credential credentials[CREDENTIALS];
     struct vault_identity identity;
-    bool is_wrapped, is_removed;
+    bool is_wrapped, is_removed, is_spared;
     struct secret *unwrapped;       /* the secret id, once its wrapping was taken off */
     struct secret *wrapper;         /* the wrapping token that was used up for it, or in vain */
     struct failure wrapper_failure; /* why it was in vain; kind 0: it was not */
@@ -280,6 +280,7 @@ struct call {
     bool is_decisive;
     bool is_canceled, is_starting;
     bool is_folder;       /* its path may be empty: the mount itself */
+    bool needs_no_mount;  /* goes on with `kv` 0 when the token may not ask for it */
     struct vault_key key; /* the call's own copies */
     struct text field;
     int kv;

@@ -95,6 +95,14 @@ static void on_wrapping_known(const struct http_answer *answer, const struct fai
         condemn(login, &why);
         return;
     }
+    if (account->is_spared) {
+        failure_set(&why, FAILURE_INVALID,
+                    "vault %s: the wrapped secret id is there and was made in the right place; it "
+                    "was not unwrapped, which would use it up, so what it may do is not known",
+                    client->address);
+        vault_login_fail(login, false, &why);
+        return;
+    }
     buffer_append_string(&target, "/v1/sys/wrapping/unwrap");
     if (!vault_login_send(login,
                           (struct request_plan){.method = "POST",

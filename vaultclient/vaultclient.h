@@ -100,7 +100,10 @@ struct vault_auth {
                                      (auth/<mount>/role/<role_name>/secret-id), then unwrapped once */
     bool secret_id_is_removed;    /* its file is deleted once it was read, and what it held kept in
                                      memory; a file that comes later is read, and deleted, too */
-    const char *role_name;        /* for that check; NULL accepts any role of the mount */
+    bool secret_id_is_spared; /* a rehearsal, after which somebody else logs in with it: its file
+                                 stays; a wrapped one is looked up and not unwrapped, so that the
+                                 log-in ends there, with INVALID */
+    const char *role_name;    /* for that check; NULL accepts any role of the mount */
     const char *role;
     struct vault_value jwt;
     struct vault_identity identity; /* instead of `jwt` */
@@ -286,6 +289,8 @@ struct operation *vault_write_field(struct vault_client *client, const struct va
  * sys/capabilities-self; never tried out. */
 struct vault_rights {
     bool may_read_data, may_read_metadata, may_create, may_update, may_patch;
+    bool is_mount_unknown; /* the server would not say what the mount is: there is none, or the
+                              token has no right below it. The rest is then as for KV v2 */
 };
 typedef void vault_rights_done(const struct vault_rights *rights, const struct failure *failure,
                                void *context);

@@ -58,6 +58,7 @@ static bool fill_auth(const struct config_vault *config, struct vault_auth *auth
     auth->role_name = config->role;
     auth->secret_id_is_wrapped = config->secret_id_is_wrapped;
     auth->secret_id_is_removed = config->secret_id_is_removed;
+    auth->secret_id_is_spared = config->secret_id_is_spared;
     auth->token.file = config->token_file;
     auth->jwt.file = config->token_path;
     auth->username = config->username;

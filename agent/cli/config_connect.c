@@ -58,13 +58,16 @@ int config_connect(struct cli *cli, const struct config *config)
                                 .method = "POST",
                                 .path = "/v1/access",
                                 .exit_unanswered = EXIT_USAGE};
+    struct config rehearsed = *config;
     const json_t *bindings;
     struct table table;
     struct buffer out;
     int code = EXIT_USAGE;
-    json_t *document = cli_ask(cli, config, &question, &code), *binding;
+    json_t *document, *binding;
     size_t index;
 
+    rehearsed.vault.secret_id_is_spared = true;
+    document = cli_ask(cli, &rehearsed, &question, &code);
     if (!document)
         return code;
     code = cli_exit_of(document, EXIT_USAGE);

@@ -41,7 +41,9 @@ struct config_vault {
     struct config_secret token, role_id, secret_id, jwt, password;
     char *role_id_text; /* role_id may also be a plain string */
     bool secret_id_is_wrapped, secret_id_is_removed;
-    char *token_path; /* kubernetes: of the service account's token */
+    bool secret_id_is_spared; /* not from the file: for a check beside the daemon that will need it
+                               */
+    char *token_path;         /* kubernetes: of the service account's token */
     char *username;
     char *resource, *subscription_id, *resource_group_name, *vm_name, *vmss_name; /* azure */
 };

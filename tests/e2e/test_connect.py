@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`keydrift config check --connect` against a real OpenBao: what the token lacks is named, and the policy that is
 printed, given to the role, is all that was missing."""
+import json
+import os
+
 import harness
 from harness import COPY, FIELD
 
@@ -47,6 +50,26 @@ class Connect(harness.Case):
         self.assertIn("approle", refused.out)
         self.bao.process.kill()
         self.assertIn("connection refused", self.connect().must(2).out)
+
+    def test_a_check_leaves_the_secret_id_to_the_daemon(self):
+        """a file that is removed once read stays, and a wrapped secret id is looked up and not unwrapped"""
+        auth = self.settings["vault"]["auth"]
+        auth.update({"role": "keydrift", "remove_secret_id_file_after_reading": True})
+        self.assertIn("allowed", self.connect().must(0).out)
+        self.assertTrue(os.path.exists(auth["secret_id"]["file"]))
+        service, path = self.vault.service, "/v1/auth/approle/role/keydrift/secret-id"
+        wrapped = service.call("POST", path, {}, {"X-Vault-Token": self.vault.token, "X-Vault-Wrap-TTL": "120"})
+        token = json.loads(wrapped[1])["wrap_info"]["token"]
+        auth["secret_id"] = {"file": self.place.secret_file("secret-id", token)}
+        auth["wrapped"] = True
+        self.assertIn("was not unwrapped, which would use it up", self.connect().must(2).out)
+        self.assertIn("was not unwrapped, which would use it up", self.connect().must(2).out)
+
+    def test_a_pods_token_is_looked_for_where_kubernetes_puts_it(self):
+        """without a token_path the file of a pod is read, and what keeps it from being read is said"""
+        self.settings["vault"]["auth"] = {"method": "kubernetes", "role": "web"}
+        self.assertIn("service account token from /var/run/secrets/kubernetes.io/serviceaccount/token",
+                      self.connect().must(2).out)
 
     def test_connect_belongs_to_check(self):
         """--connect with another verb is bad usage"""

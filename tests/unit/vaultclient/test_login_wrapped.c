@@ -3,6 +3,7 @@
 #include "tests/unit/vaultclient/scene.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define UNWRAP "POST /v1/sys/wrapping/unwrap"
 
@@ -79,6 +80,35 @@ TEST(a_wrapping_token_from_elsewhere_is_not_touched)
     }
 }
 
+TEST(a_spared_secret_id_is_looked_up_and_neither_unwrapped_nor_removed)
+{
+    struct scene *scene = scene_open();
+    struct credential_file file = credential_file_new("s.wrapping\n");
+    struct secret *role = secret_new(TEXT("role-1"));
+    struct vault_auth auth = {
+        .method = VAULT_AUTH_APPROLE,
+        .role_id.value = role,
+        .role_name = "keydrift",
+        .secret_id.file = file.path,
+        .secret_id_is_wrapped = true,
+        .secret_id_is_removed = true,
+        .secret_id_is_spared = true,
+    };
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, "/v1/sys/wrapping/lookup",
+                    WRAPPED_BY("auth/approle/role/keydrift/secret-id"));
+    scene->client = scene_client(scene, &auth, NULL, 5000);
+    outcome = scene_look(scene);
+    expect_kind(&outcome, FAILURE_INVALID, "it was not unwrapped, which would use it up");
+    assert_int_equal(scene_count(scene, "POST /v1/sys/wrapping/lookup"), 1);
+    assert_int_equal(scene_count(scene, UNWRAP), 0);
+    assert_int_equal(access(file.path, F_OK), 0);
+    secret_free(role);
+    scene_close(scene);
+    credential_file_remove(&file);
+}
+
 TEST(a_wrapping_token_of_another_namespace_is_not_touched)
 {
     struct scene *scene = scene_with_wrapped("s.wrapping.AbCdE");
@@ -117,6 +147,7 @@ int main(void)
 {
     return RUN(CASE(a_wrapped_secret_id_is_unwrapped_once_and_kept),
                CASE(a_wrapping_token_from_elsewhere_is_not_touched),
+               CASE(a_spared_secret_id_is_looked_up_and_neither_unwrapped_nor_removed),
                CASE(a_wrapping_token_of_another_namespace_is_not_touched),
                CASE(an_unwrapping_whose_answer_was_lost_is_never_repeated));
 }
