@@ -8,6 +8,7 @@
 
 #define OTHER_METHOD                                                                               \
     {0, "unsupported path", "another method is mounted there"},                                    \
+        {0, "failed to determine alias name", "another method is mounted there"},                  \
     {                                                                                              \
         0, "unsupported operation", "another method is mounted there"                              \
     }
@@ -80,6 +81,8 @@ static const struct login_hint userpass_hints[] = {
     {0, "unsupported path",
      "another method is mounted there, or no user's name can hold such a character"},
     {0, "unsupported operation", "another method is mounted there"},
+    {0, "failed to determine alias name",
+     "another method is mounted there, or no user's name can hold such a character"},
     {403, NULL, NO_MOUNT ", a user locked for minutes after failed log-ins" NOT_BOUND},
     {0, NULL, "the user name or the password is wrong"},
 };

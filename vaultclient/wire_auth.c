@@ -99,14 +99,14 @@ bool vault_wire_login_was_refused(int status, struct text body)
         return false;
     if (status >= 400 && status < 500)
         return true;
-    /* HashiCorp Vault answers wrong credentials with a 500, and both a mount that is not
-     * configured.
-     */
+    /* HashiCorp Vault answers wrong credentials with a 500, and what can be no user's name or is
+     * meant for another method; and both a mount that is not configured. */
     return status == 500 &&
            (vault_wire_says(body, "could not load backend configuration") ||
             vault_wire_says(body, "invalid secret id") || vault_wire_says(body, "invalid role") ||
             vault_wire_says(body, "missing role_id") ||
-            vault_wire_says(body, "invalid username or password"));
+            vault_wire_says(body, "invalid username or password") ||
+            vault_wire_says(body, "failed to determine alias name"));
 }
 
 /* ---- wrapping -------------------------------------------------------------------------------- */
