@@ -18,7 +18,8 @@ TEST(a_field_and_its_version_are_read)
     expect_kind(&metadata, FAILURE_NONE, "");
     assert_int_equal(metadata.version.kv, 2);
     assert_int_equal(metadata.version.version, 2);
-    assert_true(metadata.version.created_at > metadata.version.key_created_at);
+    assert_true(metadata.version.created_at * 1000000 + metadata.version.created_ns >
+                metadata.version.key_created_at * 1000000 + metadata.version.key_created_ns);
     assert_false(metadata.version.is_deleted || metadata.version.is_destroyed);
 
     field = vault_field_of(&scene->loop, scene->client, "read/a", "k", 0);
