@@ -84,9 +84,10 @@ void vault_call_end(struct call *call, const struct failure *failure)
 static void on_mount(struct mount_wait *wait, int kv, const struct failure *failure)
 {
     struct call *call = (struct call *)((char *)wait - offsetof(struct call, wait));
+    bool goes_on = call->needs_no_mount && wait->mount->may_not_ask && !wait->is_canceled;
 
     wait->mount = NULL;
-    if (failure) {
+    if (failure && !goes_on) {
         vault_call_end(call, failure);
         return;
     }

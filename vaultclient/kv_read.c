@@ -150,6 +150,7 @@ struct operation *vault_read_field(struct vault_client *client, struct vault_key
 
 struct rights_call {
     struct call call;
+    bool is_mount_unknown;
     struct vault_rights rights;
     vault_rights_done *done;
     void *context;
@@ -159,6 +160,7 @@ static void end_rights(struct call *call, const struct failure *failure)
 {
     struct rights_call *rights = (struct rights_call *)call;
 
+    rights->rights.is_mount_unknown = rights->is_mount_unknown;
     rights->done(failure ? NULL : &rights->rights, failure, rights->context);
 }
 
@@ -185,8 +187,12 @@ static void on_rights(const struct http_answer *answer, const struct failure *fa
 
 static void ask_rights(struct call *call)
 {
+    struct rights_call *rights = (struct rights_call *)call;
     struct buffer target = {.limit = 256}, body = {.limit = 32768};
 
+    rights->is_mount_unknown = call->kv == 0;
+    if (rights->is_mount_unknown)
+        call->kv = 2;
     buffer_append_string(&target, "/v1/sys/capabilities-self");
     vault_wire_rights_body(call->key, call->kv, &body);
     vault_call_send(call, (struct request_plan){.method = "POST", .retry = HTTP_RETRY_SAFE},
@@ -201,6 +207,7 @@ struct operation *vault_read_rights(struct vault_client *client, struct vault_ke
     if (!rights)
         return NULL;
     rights->call.go = ask_rights;
+    rights->call.needs_no_mount = true;
     rights->call.end = end_rights;
     rights->done = done;
     rights->context = context;

@@ -119,9 +119,8 @@ static void on_answer(const struct http_answer *answer, const struct failure *fa
         mount->failure = *failure;
         if (mount->may_not_ask)
             failure_set(&mount->failure, FAILURE_DENIED,
-                        "%s; the server says the same when there is no mount \"%s\" and when the "
-                        "token's policies grant nothing below it; if the token may not ask, say "
-                        "which KV version the mount is",
+                        "%s; there is no mount \"%s\", or the token has no right below it, or may "
+                        "not ask: then say which KV version the mount is",
                         failure->text, mount->name);
     } else if (answer->status != 200) {
         explain(mount, buffer_text(&target).start, answer);

@@ -172,11 +172,24 @@ static void add_missing(struct lack *lack, const struct vault_copy *copy, const 
                   copy->port.mount, part, copy->port.path);
 }
 
+/* In the quotes of Vault's policy language. */
+static void add_quoted(struct buffer *out, const char *name)
+{
+    for (; *name; name++) {
+        if (*name == '"' || *name == '\\')
+            buffer_append_byte(out, '\\');
+        buffer_append_byte(out, *name);
+    }
+}
+
 static void add_rule(struct lack *lack, const struct vault_copy *copy, const char *part,
                      const char *capabilities)
 {
-    buffer_printf(&lack->policy, "path \"%s/%s%s\" {\n  capabilities = [%s]\n}\n", copy->port.mount,
-                  part, copy->port.path, capabilities);
+    buffer_append_string(&lack->policy, "path \"");
+    add_quoted(&lack->policy, copy->port.mount);
+    buffer_printf(&lack->policy, "/%s", part);
+    add_quoted(&lack->policy, copy->port.path);
+    buffer_printf(&lack->policy, "\" {\n  capabilities = [%s]\n}\n", capabilities);
 }
 
 /* A secret that is not there yet is created, any other updated. Reading comes into writing too: the
@@ -208,6 +221,15 @@ static struct copy_rights judge_rights(const struct vault_copy *copy,
     if (copy->is_kv1 && for_writing)
         buffer_printf(&lack->missing, "%scheck-and-set, which KV version 1 (%s) does not have",
                       lack->missing.size ? ", " : "", copy->port.mount);
+    if (rights->is_mount_unknown && lack->missing.size)
+        buffer_printf(&lack->missing,
+                      " (as KV version 2: Vault does not tell whether there is a mount \"%s\")",
+                      copy->port.mount);
+    else if (rights->is_mount_unknown)
+        buffer_printf(
+            &lack->missing,
+            "the KV version of the mount \"%s\", which Vault does not tell: set kv_version",
+            copy->port.mount);
     result.missing = buffer_text(&lack->missing);
     result.policy = buffer_text(&lack->policy);
     return result;

@@ -3,31 +3,64 @@
 #include "agent/cli/config_connect.h"
 
 #include "agent/cli/output.h"
+#include "base/memory.h"
 
-static void say_vault(struct buffer *out, const json_t *vault)
+/* What went wrong, each text once, however many bindings it befell: the table names its number. */
+struct reasons {
+    struct text *list; /* borrowed from the answer */
+    size_t count;
+};
+
+static size_t number_of(struct reasons *reasons, struct text why)
 {
-    struct text why = json_text_at(vault, "why"), missing = json_text_at(vault, "missing");
+    struct text *list;
+    size_t n = 0;
 
-    if (why.size)
-        buffer_append(out, why);
-    else if (missing.size)
-        buffer_printf(out, "lacks %.*s", TEXT_ARG(missing));
-    else
-        buffer_append_string(out, "allowed");
+    while (n < reasons->count && !text_equal(reasons->list[n], why))
+        n++;
+    if (n < reasons->count)
+        return n + 1;
+    list = memory_resize_array(reasons->list, n + 1, sizeof(*list));
+    if (!list)
+        return 0;
+    reasons->list = list;
+    list[reasons->count++] = why;
+    return reasons->count;
 }
 
-static void row(struct table *table, const json_t *binding)
+static void say_reasons(struct buffer *out, const struct reasons *reasons)
 {
-    struct text why = json_text_at(binding, "source.why");
-    struct buffer vault;
+    if (reasons->count)
+        buffer_append_byte(out, '\n');
+    for (size_t i = 0; i < reasons->count; i++) {
+        buffer_printf(out, "(%zu) ", i + 1);
+        output_clean(out, reasons->list[i]);
+        buffer_append_byte(out, '\n');
+    }
+}
 
-    buffer_init(&vault, 8192);
-    say_vault(&vault, json_at(binding, "vault"));
+static void cell(struct table *table, const json_t *side, struct reasons *reasons)
+{
+    struct text why = json_text_at(side, "why"), missing = json_text_at(side, "missing");
+    struct buffer said;
+
+    buffer_init(&said, 8192);
+    if (why.size)
+        buffer_printf(&said, "failed (%zu)", number_of(reasons, why));
+    else if (missing.size)
+        buffer_printf(&said, "lacks %.*s", TEXT_ARG(missing));
+    else
+        buffer_append_string(&said, "allowed");
+    table_cell(table, buffer_text(&said));
+    buffer_clear(&said);
+}
+
+static void row(struct table *table, const json_t *binding, struct reasons *reasons)
+{
     table_row(table);
     table_cell(table, json_text_at(binding, "name"));
-    table_cell(table, buffer_text(&vault));
-    table_cell(table, why.size ? why : TEXT("allowed"));
-    buffer_clear(&vault);
+    cell(table, json_at(binding, "vault"), reasons);
+    cell(table, json_at(binding, "source"), reasons);
 }
 
 /* The same secret may be asked for by several bindings, a policy is written once. */
@@ -59,6 +92,7 @@ int config_connect(struct cli *cli, const struct config *config)
                                 .path = "/v1/access",
                                 .exit_unanswered = EXIT_USAGE};
     struct config rehearsed = *config;
+    struct reasons reasons = {0};
     const json_t *bindings;
     struct table table;
     struct buffer out;
@@ -78,8 +112,10 @@ int config_connect(struct cli *cli, const struct config *config)
         buffer_init(&out, OUTPUT_LIMIT);
         table_begin(&table, cli, headings);
         json_array_foreach ((json_t *)(uintptr_t)bindings, index, binding)
-            row(&table, binding);
+            row(&table, binding, &reasons);
         table_end(&table, &out);
+        say_reasons(&out, &reasons);
+        memory_free(reasons.list);
         add_policies(&out, bindings);
         code = cli_print(&out, code);
     }

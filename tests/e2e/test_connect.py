@@ -43,6 +43,24 @@ class Connect(harness.Case):
         self.policy(LESS + rules)
         self.assertNotIn("policy", self.connect().must(0).out)
 
+    def test_a_token_without_any_right_gets_a_whole_policy(self):
+        """where Vault does not even tell what the mount is, that is said, and the policy is printed all the same"""
+        self.policy('path "sys/nothing" { capabilities = ["read"] }\n')
+        refused = self.connect().must(1)
+        self.assertIn("lacks read on kv/data/%s, update on kv/data/%s, read on kv/metadata/%s" % (COPY, COPY, COPY), refused.out)
+        self.assertIn('Vault does not tell whether there is a mount "kv"', refused.out)
+        self.policy(refused.out.split("what is missing:\n\n", 1)[1])
+        self.assertNotIn("lacks", self.connect().must(0).out)
+
+    def test_what_befell_all_bindings_is_said_once(self):
+        """one failure of many bindings is printed once, and each binding refers to it"""
+        first = self.settings["bindings"][0]
+        self.settings["bindings"] += [{**first, "name": "second", "copy": {**first["copy"], "path": "second/copy"}}]
+        self.settings["vault"]["auth"]["role_id"] = "no-such-role"
+        refused = self.connect().must(1).out
+        self.assertEqual(refused.count("failed (1)"), 2)
+        self.assertEqual(refused.count("auth/approle/login"), 1)
+
     def test_a_log_in_that_is_refused_is_told_apart_from_a_server_that_is_gone(self):
         """a refused log-in is exit 1 and names the method; a server that does not answer is exit 2"""
         self.settings["vault"]["auth"]["role_id"] = "no-such-role"

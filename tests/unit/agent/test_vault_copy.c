@@ -478,6 +478,51 @@ TEST(what_is_missing_comes_with_the_policy_that_grants_it)
     close_scene();
 }
 
+/* Nor does it tell whether there is one. */
+TEST(where_vault_does_not_tell_what_the_mount_is_a_policy_comes_all_the_same)
+{
+    struct outcome outcome;
+
+    open_scene(2);
+    desk_answer(&desk, MOUNTS, 403,
+                "{\"errors\":[\"preflight capability check returned 403, please ensure client's "
+                "policies grant access to path \\\"kv/\\\"\"]}",
+                NULL);
+    outcome = rights_for(false, "\"deny\"", "\"deny\"");
+    assert_string_equal(outcome.policy, RULE("kv/data/team/app", "\"read\"")
+                                            RULE("kv/metadata/team/app", "\"read\""));
+    assert_string_equal(outcome.missing,
+                        "read on kv/data/team/app, read on kv/metadata/team/app (as KV version 2: "
+                        "Vault does not tell whether there is a mount \"kv\")");
+    outcome = rights_for(false, "\"read\"", "\"read\"");
+    assert_string_equal(outcome.policy, "");
+    assert_string_equal(
+        outcome.missing,
+        "the KV version of the mount \"kv\", which Vault does not tell: set kv_version");
+    close_scene();
+}
+
+TEST(a_name_with_quotes_is_quoted_in_the_policy)
+{
+    struct outcome outcome = {0};
+    struct secret_copy *odd;
+
+    open_scene(2);
+    odd = vault_copy_new(client, fingerprinter, NULL, "kv", "a\"b\\c", "k", 1);
+    desk_answer(&desk, "POST /v1/sys/capabilities-self", 200,
+                "{\"data\":{\"kv/data/a\\\"b\\\\c\":[\"deny\"],"
+                "\"kv/metadata/a\\\"b\\\\c\":[\"read\"]}}",
+                NULL);
+    assert_non_null(odd->rights(odd, false, on_rights, &outcome));
+    desk_wait(&desk, &outcome.is_done);
+    assert_string_equal(outcome.policy, RULE("kv/data/a\\\"b\\\\c", "\"read\""));
+    close_client();
+    vault_copy_free(odd);
+    vault_copy_free(copy);
+    fingerprinter_free(fingerprinter);
+    desk_close(&desk);
+}
+
 TEST(missing_rights_are_named_with_their_paths)
 {
     struct outcome outcome;
@@ -589,6 +634,8 @@ int main(void)
         CASE(a_write_rests_on_the_version_that_was_seen_and_older_ones_are_stale_from_then_on),
         CASE(of_a_connection_string_the_key_inside_is_the_copy_and_writing_replaces_only_that),
         CASE(what_is_missing_comes_with_the_policy_that_grants_it),
+        CASE(where_vault_does_not_tell_what_the_mount_is_a_policy_comes_all_the_same),
+        CASE(a_name_with_quotes_is_quoted_in_the_policy),
         CASE(missing_rights_are_named_with_their_paths), CASE(kv_1_cannot_be_written_safely),
         CASE(several_reads_at_once_each_get_their_answer),
         CASE(a_read_can_be_canceled_at_each_of_its_steps),
