@@ -168,13 +168,18 @@ bool vault_wire_is_ambiguous(int status, struct text body)
 }
 
 /* Every error of the server itself is a list, if an empty one. */
-bool vault_wire_is_foreign_404(int status, struct text body)
+bool vault_wire_is_foreign(struct text body)
 {
-    json_t *errors = status == 404 ? errors_of(body) : NULL;
+    json_t *errors = errors_of(body);
     bool is_list = json_is_array(errors);
 
     json_decref(errors);
-    return status == 404 && !is_list;
+    return !is_list;
+}
+
+bool vault_wire_is_foreign_404(int status, struct text body)
+{
+    return status == 404 && vault_wire_is_foreign(body);
 }
 
 bool vault_wire_is_held_back(struct text body, uint32_t wrap_ttl_s, struct failure *why)

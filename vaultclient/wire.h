@@ -54,7 +54,9 @@ void vault_wire_scrub_failure(struct failure *why, const struct secret *secret);
 bool vault_wire_is_tls_port(struct text body);
 /* HTML where JSON belongs, whatever the status. */
 bool vault_wire_is_web_page(struct text body);
-/* It comes from whatever stands in front of the server, and says nothing about secrets. */
+/* An error that comes from whatever stands in front of the server, and says nothing about secrets
+ * or credentials. */
+bool vault_wire_is_foreign(struct text body);
 bool vault_wire_is_foreign_404(int status, struct text body);
 /* True when one of the answer's error texts contains `part`. */
 bool vault_wire_says(struct text body, const char *part);

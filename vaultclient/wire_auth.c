@@ -91,10 +91,10 @@ bool vault_wire_refuses_token(int status, struct text body)
 
 bool vault_wire_login_was_refused(int status, struct text body)
 {
-    /* 404: something else stands in front, the server is only just unsealed, or the namespace does
-     * not exist. For a mount that does not, it answers 403. */
-    if (status == 429 || status == 412 || vault_wire_is_foreign_404(status, body) ||
-        vault_wire_is_tls_port(body) || vault_wire_says(body, "no handler for route") ||
+    /* Something else stands in front, the server is only just unsealed, or the namespace does not
+     * exist. For a mount that does not, it answers 403. */
+    if (status == 429 || status == 412 || vault_wire_is_foreign(body) ||
+        vault_wire_says(body, "no handler for route") ||
         vault_wire_says(body, "namespace not found"))
         return false;
     if (status >= 400 && status < 500)

@@ -79,6 +79,42 @@ TEST(a_login_that_failed_otherwise_is_repeated_with_care)
     scene_close(scene);
 }
 
+/* Nobody's credential was judged: the server did not look at it. */
+TEST(a_login_under_a_quota_waits_its_turn_and_is_no_refusal)
+{
+    struct scene *scene = scene_with_role();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH,
+                    SAYS_WITH("429", "Retry-After: 0\r\n",
+                              "{\"errors\":[\"request path \\\"auth/approle/login\\\": rate limit "
+                              "quota exceeded\"]}"),
+                    LOGIN("s.one", "1200"));
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
+    outcome = scene_look(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(scene_count(scene, "POST " LOGIN_PATH), 2);
+    scene_close(scene);
+}
+
+/* A service mesh or a gateway says no in words of its own: it is no reason for minutes of silence.
+ */
+TEST(a_403_that_is_not_the_servers_own_refuses_no_login)
+{
+    struct scene *scene = scene_with_role();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, SAYS("403", "RBAC: access denied"),
+                    LOGIN("s.one", "1200"));
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
+    outcome = scene_look(scene);
+    expect_kind(&outcome, FAILURE_DENIED, "403");
+    assert_null(strstr(outcome.failure.text, "refused"));
+    outcome = scene_look_until(scene, "POST " LOGIN_PATH, 2);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    scene_close(scene);
+}
+
 /* From whatever stands in front of a server that is away: no reason for minutes of silence. */
 TEST(a_404_that_is_not_the_servers_own_refuses_no_login)
 {
@@ -358,6 +394,8 @@ int main(void)
 {
     return RUN(CASE(one_login_serves_all_who_wait), CASE(a_refused_login_is_not_repeated),
                CASE(a_login_that_failed_otherwise_is_repeated_with_care),
+               CASE(a_login_under_a_quota_waits_its_turn_and_is_no_refusal),
+               CASE(a_403_that_is_not_the_servers_own_refuses_no_login),
                CASE(a_404_that_is_not_the_servers_own_refuses_no_login),
                CASE(many_refusals_ask_once_whether_the_token_lives),
                CASE(a_refusal_by_policy_asks_once_and_not_each_time),

@@ -43,6 +43,27 @@ TEST(a_batch_token_is_replaced_in_time_and_neither_renewed_nor_revoked)
     scene_close(scene);
 }
 
+/* Without the default policy: the policy forbids the question, which only a token that lives is
+ * told. */
+TEST(a_given_token_that_may_not_look_itself_up_is_used_all_the_same)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, DENIES);
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK, DENIES);
+    scene_open_client(scene, (struct vault_settings){.timeout_ms = 5000});
+    look_well(scene);
+    for (int i = 0; i < 2; i++) {
+        outcome = scene_look(scene);
+        expect_kind(&outcome, FAILURE_DENIED,
+                    "(its policies do not allow this, or the token is no longer valid: the server "
+                    "would not say)");
+    }
+    assert_int_equal(scene_count(scene, "GET " LOOKUP_PATH), 2);
+    scene_close(scene);
+}
+
 /* ---- uses ------------------------------------------------------------------------------------ */
 
 /* How many requests the server saw with this token. */
@@ -169,6 +190,7 @@ TEST(a_given_token_is_never_revoked)
 int main(void)
 {
     return RUN(CASE(a_batch_token_is_replaced_in_time_and_neither_renewed_nor_revoked),
+               CASE(a_given_token_that_may_not_look_itself_up_is_used_all_the_same),
                CASE(a_token_is_replaced_before_its_uses_are_spent),
                CASE(many_who_wait_never_use_a_token_too_often), CASE(a_repetition_is_a_use_too),
                CASE(a_token_of_ours_that_is_replaced_while_it_lives_is_revoked),
