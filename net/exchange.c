@@ -326,8 +326,7 @@ static void tell(struct exchange *exchange, struct failure *failure)
     if (failure) {
         bool ambiguous = is_ambiguous(exchange, failure->kind);
 
-        failure_prefix(failure, ambiguous ? "%s: the change may or may not have been made" : "%s",
-                       upstream->name);
+        failure_prefix(failure, "%s%s", upstream->name, ambiguous ? HTTP_DOUBT : "");
         if (ambiguous)
             failure->kind = FAILURE_AMBIGUOUS;
         exchange->done(NULL, failure, exchange->context);

@@ -129,6 +129,9 @@ uint32_t http_answer_retry_after_ms(const struct http_answer *answer);
  * complete answer) under NEVER or UNSENT with a method other than GET, HEAD, LIST is AMBIGUOUS. */
 typedef void http_done(const struct http_answer *answer, const struct failure *failure,
                        void *context);
+/* Stands in its text then, behind the upstream's name: for a caller to take out who changed nothing
+ * that anybody would miss. */
+#define HTTP_DOUBT ": the change may or may not have been made"
 
 /* NULL, and `done` never runs, when out of memory or closing. An unusable request (bad target or
  * header) ends with FAILURE_INVALID through `done`. */

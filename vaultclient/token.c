@@ -271,6 +271,16 @@ unsigned vault_token_silence_minutes(const struct vault_client *client)
     return minutes[client->token.refusals > 2 ? 2 : client->token.refusals];
 }
 
+/* For whoever waits with a read or write nothing is open: nothing of theirs was sent. */
+static void forget_doubt(struct failure *failure)
+{
+    char *doubt = strstr(failure->text, HTTP_DOUBT);
+
+    failure->kind = FAILURE_NETWORK;
+    if (doubt)
+        memmove(doubt, doubt + strlen(HTTP_DOUBT), strlen(doubt + strlen(HTTP_DOUBT)) + 1);
+}
+
 void vault_token_login_failed(struct vault_client *client, bool is_refusal,
                               const struct failure *failure)
 {
@@ -280,9 +290,8 @@ void vault_token_login_failed(struct vault_client *client, bool is_refusal,
 
     token->login = NULL;
     token->failure = *failure;
-    /* For whoever waits with a read or write nothing is open: nothing of theirs was sent. */
     if (token->failure.kind == FAILURE_AMBIGUOUS)
-        token->failure.kind = FAILURE_NETWORK;
+        forget_doubt(&token->failure);
     if (is_refusal && can_login(client)) {
         pause_ms = vault_token_silence_minutes(client) * 60000 - jitter_random() % 5000;
         token->refusals++;

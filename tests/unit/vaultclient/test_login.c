@@ -350,6 +350,18 @@ TEST(a_404_is_no_refusal)
     }
 }
 
+TEST(a_login_whose_answer_is_lost_leaves_no_change_in_doubt)
+{
+    struct scene *scene = scene_with_role();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, CLOSES);
+    outcome = scene_look(scene);
+    expect_kind(&outcome, FAILURE_NETWORK, "closed before an answer");
+    assert_null(strstr(outcome.failure.text, "may or may not"));
+    scene_close(scene);
+}
+
 TEST(a_refusal_that_quotes_what_was_sent_is_not_shown)
 {
     static const struct {
@@ -452,6 +464,7 @@ int main(void)
                  CASE(a_login_without_a_named_role_says_whose_place_it_took),
                  CASE(a_given_token_that_is_refused_is_no_log_in),
                  CASE(no_method_repeats_a_refused_login), CASE(a_404_is_no_refusal),
+                 CASE(a_login_whose_answer_is_lost_leaves_no_change_in_doubt),
                  CASE(a_refusal_that_quotes_what_was_sent_is_not_shown),
                  CASE(a_login_that_wants_a_second_factor_is_told_so_and_not_repeated),
                  CASE(what_is_missing_or_senseless_is_told_before_anything_is_sent));
