@@ -357,7 +357,7 @@ TEST(a_login_whose_answer_is_lost_leaves_no_change_in_doubt)
 
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, CLOSES);
     outcome = scene_look(scene);
-    expect_kind(&outcome, FAILURE_NETWORK, "closed before an answer");
+    expect_kind(&outcome, FAILURE_NETWORK, "before an answer");
     assert_null(strstr(outcome.failure.text, "may or may not"));
     scene_close(scene);
 }
