@@ -108,8 +108,9 @@ void kv_clear(struct kv_mount *mount)
 /* Version 1 keeps the text it was given; version 2 goes through doubles. */
 static json_t *number_as_stored(json_t *json, int version)
 {
-    if (version == 2 && json_is_integer(json) && llabs(json_integer_value(json)) > EXACT_MAX)
-        return json_integer((json_int_t)(double)json_integer_value(json));
+    if (version == 2 && json_is_integer(json) &&
+        (json_integer_value(json) > EXACT_MAX || json_integer_value(json) < -EXACT_MAX))
+        return json_real((double)json_integer_value(json));
     if (version == 2 && json_is_real(json) && fabs(json_real_value(json)) < (double)EXACT_MAX &&
         fabs(json_real_value(json) - trunc(json_real_value(json))) <= 0.0)
         return json_integer((json_int_t)json_real_value(json));

@@ -3,6 +3,7 @@
  * successful answer is put aside and a one-time token is handed out for it. */
 #include "examples/lab/lab.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,26 +70,83 @@ static json_t *wrap(struct vault_call *call, const char *body, int64_t ttl_s)
                      token->creation_path);
 }
 
-/* Go escapes what browsers might take for markup. These bytes occur only inside strings, so the
- * text can be rewritten as it is. To free(), or NULL. */
+/* As Go writes them: no more digits than it takes to read the same number again, and an exponent
+ * only for what is very small or very large. */
+static void append_real(struct buffer *out, double value)
+{
+    bool is_plain = value == 0.0 || (fabs(value) >= 1e-6 && fabs(value) < 1e21);
+    int digits = 1, exponent;
+    char text[40], *e;
+
+    do
+        snprintf(text, sizeof(text), "%.*e", digits - 1, value);
+    while (strtod(text, NULL) != value && ++digits < 18);
+    e = strchr(text, 'e');
+    exponent = (int)strtol(e + 1, NULL, 10);
+    if (!is_plain) {
+        buffer_printf(out, "%.*se%s%d", (int)(e - text), text, exponent < 0 ? "" : "+", exponent);
+    } else if (exponent < digits) {
+        buffer_printf(out, "%.*f", digits - 1 - exponent, value);
+    } else {
+        for (const char *digit = text; digit < e; digit++)
+            buffer_append(out, (struct text){digit, *digit != '.'});
+        for (; exponent >= digits; exponent--)
+            buffer_append_byte(out, '0');
+    }
+}
+
+/* Behind the number, which an integer is copied as it stands. */
+static size_t append_number(struct buffer *out, struct text json)
+{
+    size_t size = 0;
+
+    while (size < json.size && memchr("+-.eE0123456789", json.start[size], 15))
+        size++;
+    json.size = size;
+    if (memchr(json.start, '.', size) || memchr(json.start, 'e', size))
+        append_real(out, strtod(json.start, NULL));
+    else
+        buffer_append(out, json);
+    return size;
+}
+
+/* In a string Go escapes what browsers might take for markup. Its size is told. */
+static size_t append_in_string(struct buffer *out, struct text json)
+{
+    char c = json.start[0];
+
+    if (text_starts_with(json, TEXT("\xe2\x80\xa8")) ||
+        text_starts_with(json, TEXT("\xe2\x80\xa9"))) {
+        buffer_append_string(out, json.start[2] == '\xa8' ? "\\u2028" : "\\u2029");
+        return 3;
+    }
+    if (c == '<' || c == '>' || c == '&')
+        buffer_printf(out, "\\u%04x", (unsigned)c);
+    else
+        buffer_append(out, text_part(json, 0, c == '\\' ? 2 : 1));
+    return c == '\\' ? 2 : 1;
+}
+
+/* To free(), or NULL. */
 static char *dump_like_go(const json_t *json)
 {
     char *plain = json ? json_dump_short(json) : NULL;
     struct text text = text_of(plain);
+    bool is_string = false;
     struct buffer out;
 
-    buffer_init(&out, text.size * 6 + 16);
-    for (size_t i = 0; i < text.size; i++) {
+    buffer_init(&out, text.size * 20 + 16);
+    for (size_t i = 0; i < text.size;) {
+        struct text rest = text_part(text, i, text.size);
         char c = text.start[i];
 
-        if (c == '<' || c == '>' || c == '&')
-            buffer_printf(&out, "\\u%04x", (unsigned)c);
-        else if (text_starts_with(text_part(text, i, 3), TEXT("\xe2\x80\xa8")))
-            buffer_append_string(&out, "\\u2028"), i += 2;
-        else if (text_starts_with(text_part(text, i, 3), TEXT("\xe2\x80\xa9")))
-            buffer_append_string(&out, "\\u2029"), i += 2;
+        is_string = is_string != (c == '"');
+        if (is_string)
+            i += append_in_string(&out, rest);
+        else if (c == '-' || (c >= '0' && c <= '9'))
+            i += append_number(&out, rest);
         else
-            buffer_append_byte(&out, c);
+            buffer_append_byte(&out, c), i++;
     }
     free(plain);
     if (plain && buffer_ok(&out))

@@ -3,6 +3,7 @@
  * token), the sys/ calls, and the way to logins and mounts. */
 #include "examples/lab/lab.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -344,13 +345,20 @@ static size_t count_strings(const json_t *json)
     return count;
 }
 
-/* Whole numbers too, however long they are. */
+/* Whole numbers too, however long they are: then all are read as reals, but for the one that counts
+ * versions. */
 static json_t *read_body(struct text body, json_error_t *error)
 {
-    json_t *json = json_loadb(body.start, body.size, JSON_ALLOW_NUL, error);
+    json_t *json = json_loadb(body.start, body.size, JSON_ALLOW_NUL, error), *options;
+    double cas;
 
-    if (!json && json_error_code(error) == json_error_numeric_overflow)
-        json = json_loadb(body.start, body.size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, error);
+    if (json || json_error_code(error) != json_error_numeric_overflow)
+        return json;
+    json = json_loadb(body.start, body.size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, error);
+    options = json_object_get(json, "options");
+    cas = json_real_value(json_object_get(options, "cas"));
+    if (json_is_real(json_object_get(options, "cas")) && fabs(cas) < UINT32_MAX)
+        json_object_set_new(options, "cas", json_integer((json_int_t)cas));
     return json;
 }
 

@@ -37,6 +37,11 @@ class System(VaultCase):
                                 'path "nope/x/"']))
         self.assertEqual(self.lab.vault("GET", "sys/internal/ui/mounts/kv", token="dead").json(), DENIED)
 
+    def test_engines_that_are_not_kv_say_what_they_are(self):
+        for mount, kind in (("sys", "system"), ("cubbyhole", "cubbyhole"), ("identity", "identity")):
+            data = self.lab.vault("GET", "sys/internal/ui/mounts/" + mount + "/x", token=self.login()).json()["data"]
+            self.assertEqual((data["path"], data["type"], data["options"]), (mount + "/", kind, None))
+
     def test_capabilities_are_those_that_count(self):
         paths = ["kv/data/nachet/backend", "kv/data/forbidden/x", "sys/mounts"]
         data = self.lab.vault("POST", "sys/capabilities-self", {"paths": paths}, token=self.login()).json()["data"]
@@ -461,6 +466,21 @@ class Kv2(VaultCase):
         self.assertEqual(len(self.read("crowd").json()["data"]["data"]), 899)
         self.assertEqual(self.lab.vault("POST", "kv1/crowd", fields(0, 500)).status, 204)
         self.assertEqual(self.lab.vault("POST", "kv1/crowd", fields(0, 501)).json(), refused)
+
+    def test_numbers_come_back_as_go_writes_them(self):
+        numbers = {"1.10": "1.1", "1e300": "1e+300", "1.5e-7": "1.5e-7", "1e20": "100000000000000000000", "1E+21": "1e+21",
+                   "0.1": "0.1", "100.0": "100", "5e-324": "5e-324", "-2.50": "-2.5", "0.000001": "0.000001", "0.0": "0",
+                   "3.141592653589793238": "3.141592653589793", "9007199254740993": "9007199254740992",
+                   "123456789012345678901": "123456789012345680000", "-9223372036854775808": "-9223372036854776000"}
+        for number, told in numbers.items():
+            answer = self.lab.vault("POST", "kv/data/number", '{"data":{"n":[%s]}}' % number)
+            self.assertEqual(answer.status, 200, number)
+            self.assertIn(b'"n":[%s]}' % told.encode(), self.read("number").body)
+
+    def test_a_body_may_have_up_to_32_mib(self):
+        self.assertEqual(self.write("large", {"k": "x" * (9 << 20)}).status, 200)
+        self.assertEqual(len(self.read("large").json()["data"]["data"]["k"]), 9 << 20)
+        self.assertEqual(self.lab.vault("DELETE", "kv/metadata/large").status, 204)
 
     def test_names_that_differ_by_normal_form_are_two(self):
         data = {"\u00e9": "one", "e\u0301": "two"}
