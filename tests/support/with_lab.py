@@ -7,6 +7,7 @@
 The program finds in its environment what with_openbao.py would tell it, as far as the lab has it:
 
     OPENBAO_ADDR OPENBAO_CACERT OPENBAO_ROOT_TOKEN OPENBAO_ROLE_ID OPENBAO_SECRET_ID OPENBAO_VERSION
+    OPENBAO_PRODUCT
 
 so that one suite runs against the real server and against the one that plays it. This program ends with its
 exit status, or with 1 when the lab did not end cleanly.
@@ -40,7 +41,8 @@ def main():
         status = subprocess.call(command, env={
             **os.environ, "OPENBAO_ADDR": facts["vault_url"], "OPENBAO_CACERT": facts["ca_file"],
             "OPENBAO_ROOT_TOKEN": facts["vault_token"], "OPENBAO_ROLE_ID": facts["approle_role_id"],
-            "OPENBAO_SECRET_ID": facts["approle_secret_id"], "OPENBAO_VERSION": PLAYS})
+            "OPENBAO_SECRET_ID": facts["approle_secret_id"], "OPENBAO_VERSION": PLAYS,
+            "OPENBAO_PRODUCT": "openbao"})
     finally:
         process.terminate()
         ended = process.wait()
