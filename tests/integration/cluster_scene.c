@@ -12,6 +12,11 @@ bool is_raft(void)
     return strcmp(getenv("OPENBAO_CLUSTER"), "raft") == 0;
 }
 
+bool forwards_all(void)
+{
+    return strcmp(getenv("OPENBAO_PRODUCT"), "vault") == 0;
+}
+
 struct cluster *cluster_open(void)
 {
     struct cluster *cluster = calloc(1, sizeof *cluster);

@@ -25,6 +25,8 @@ struct cluster {
 
 /* Three processes that answer from their own copies, and not one that forwards everything. */
 bool is_raft(void);
+/* Vault's community edition: no standby answers from its own copy. */
+bool forwards_all(void);
 struct cluster *cluster_open(void);
 void cluster_close(struct cluster *cluster);
 

@@ -30,6 +30,13 @@ bool server_is_vault(void)
     return product && strcmp(product, "vault") == 0;
 }
 
+const char *wrong_secret_id(void)
+{
+    return server_is_vault() ? "log-in refused: 400 invalid secret id: the secret id is wrong, "
+                               "expired or used up"
+                             : "log-in refused: 400 invalid role or secret ID";
+}
+
 struct vault_client *open_client(struct scene *scene, const struct vault_auth *auth,
                                  const char *namespace_path)
 {
@@ -190,6 +197,29 @@ void expect_body(struct scene *scene, const char *path, const char *part)
     if (!strstr(answer.body, part))
         fail_msg("%s lacks %s: %s", path, part, answer.body);
     free(answer.body);
+}
+
+bool has_namespaces(struct scene *scene)
+{
+    struct secret *root = secret_new(text_of(given("OPENBAO_ROOT_TOKEN")));
+    struct vault_auth auth = {.method = VAULT_AUTH_TOKEN, .token.value = root};
+    struct vault_version none = {0};
+    struct vault_client *client;
+    struct vault_outcome outcome;
+
+    if (server_is_vault()) {
+        administer(scene, "POST", "kv/data/namespaced", "{\"data\":{\"k\":\"the root's\"}}");
+        client = open_client(scene, &auth, "team");
+        outcome = vault_field_of(&scene->loop, client, "namespaced", "k", 0);
+        expect_kind(&outcome, FAILURE_INVALID, "this server knows no namespaces");
+        outcome = vault_set_field(&scene->loop, client, "namespaced/new", "k", "v", &none);
+        expect_kind(&outcome, FAILURE_INVALID, "this server knows no namespaces");
+        outcome = vault_metadata_of(&scene->loop, scene->client, "namespaced/new");
+        expect_kind(&outcome, FAILURE_NOT_FOUND, "");
+        vault_shut(&scene->loop, client, 100);
+    }
+    secret_free(root);
+    return !server_is_vault();
 }
 
 void expect_kind(const struct vault_outcome *outcome, enum failure_kind kind, const char *part)

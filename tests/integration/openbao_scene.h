@@ -27,6 +27,8 @@ const char *given(const char *name);
 bool server_is(const char *version);
 /* HashiCorp Vault's community edition, which differs from OpenBao here and there. */
 bool server_is_vault(void);
+/* How its refusal of a wrong secret id is told. */
+const char *wrong_secret_id(void);
 /* Another client, for the test to close. */
 struct vault_client *open_client(struct scene *scene, const struct vault_auth *auth,
                                  const char *namespace_path);
@@ -55,5 +57,8 @@ char *administer_for(struct scene *scene, const char *ttl, const char *method, c
 /* The answer to a GET of `path` contains `part`. */
 void expect_body(struct scene *scene, const char *path, const char *part);
 void expect_kind(const struct vault_outcome *outcome, enum failure_kind kind, const char *part);
+/* Has the server namespaces? Where it has none it would answer whoever asks for one from the root:
+ * then also that a client that does is told so, with nothing read and nothing written. */
+bool has_namespaces(struct scene *scene);
 
 #endif

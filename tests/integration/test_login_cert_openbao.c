@@ -195,7 +195,7 @@ TEST(trap_3_a_user_logs_in_and_a_wrong_password_never_locks_the_user)
 }
 
 /* The server writes names small: whatever the spelling, it is one user with one count of failures.
- */
+ * Vault has a count for each spelling. */
 TEST(a_user_is_one_however_the_name_is_spelled_also_when_locked)
 {
     static const char *const spellings[] = {"Bea", "BEA", "bea", "bEA", "beA"};
@@ -219,8 +219,15 @@ TEST(a_user_is_one_however_the_name_is_spelled_also_when_locked)
         assert_int_equal(answer.status, 400);
         free(answer.body);
     }
-    expect_body(scene, "sys/locked-users", "\"alias_identifiers\":[\"bea\"]");
     outcome = look_with(scene, &auth);
+    if (server_is_vault()) {
+        expect_body(scene, "sys/locked-users", "\"total\":0");
+        expect_kind(&outcome, FAILURE_NONE, "");
+        secret_free(password);
+        scene_close(scene);
+        return;
+    }
+    expect_body(scene, "sys/locked-users", "\"alias_identifiers\":[\"bea\"]");
     expect_kind(
         &outcome, FAILURE_DENIED,
         "POST auth/people/login/BeA: log-in as user \"BeA\" (\"bea\" to the server) refused: "
@@ -237,8 +244,8 @@ TEST(a_user_that_is_bound_to_other_addresses_or_cannot_be_is_told_so)
         const char *name, *part;
     } cases[] = {
         {"bound", "or token_bound_cidrs without this machine's address"},
-        {"two words", "404 unsupported path: another method is mounted there, or no user's name "
-                      "can hold such a character"},
+        {"two words", ": another method is mounted there, or no user's name can hold such a "
+                      "character"},
     };
     struct scene *scene = scene_open();
     struct secret *password = secret_new(TEXT("pass-phrase"));

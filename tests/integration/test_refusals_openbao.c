@@ -76,6 +76,11 @@ TEST(a_namespace_that_is_locked_says_who_can_unlock_it)
     struct vault_client *client;
     struct vault_outcome outcome;
 
+    if (!has_namespaces(scene)) {
+        secret_free(root);
+        scene_close(scene);
+        return;
+    }
     administer(scene, "POST", "sys/namespaces/shut", "{}");
     administer(scene, "POST", "shut/sys/mounts/kv",
                "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
@@ -144,7 +149,7 @@ TEST(a_secret_id_of_one_use_serves_one_login)
         outcome = vault_rights_of(&scene->loop, clients[0], "x");
         expect_kind(&outcome, FAILURE_NONE, "");
         outcome = vault_rights_of(&scene->loop, clients[1], "x");
-        expect_kind(&outcome, FAILURE_DENIED, "log-in refused: 400 invalid role or secret ID");
+        expect_kind(&outcome, FAILURE_DENIED, wrong_secret_id());
         expect_kind(&outcome, FAILURE_DENIED, "wrong, expired or used up");
     }
     for (int i = 0; i < 2; i++)
