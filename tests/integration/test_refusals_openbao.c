@@ -166,8 +166,7 @@ TEST(a_machine_outside_the_bound_addresses_is_told_so)
     open_pair(scene, "bound", "{\"secret_id_bound_cidrs\":\"192.0.2.0/24\"}", clients);
     outcome = vault_rights_of(&scene->loop, clients[0], "x");
     expect_kind(&outcome, FAILURE_DENIED, "unauthorized by CIDR restrictions");
-    expect_kind(&outcome, FAILURE_DENIED,
-                "not among the role's secret_id_bound_cidrs");
+    expect_kind(&outcome, FAILURE_DENIED, "not among the role's secret_id_bound_cidrs");
     for (int i = 0; i < 2; i++)
         vault_shut(&scene->loop, clients[i], 100);
     scene_close(scene);
