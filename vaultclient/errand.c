@@ -143,14 +143,16 @@ static void remember_leader(struct vault_client *client, unsigned leader, uint32
     client->leader_until = vault_now_ms() + for_ms;
 }
 
-/* A standby judges these by its own copy, some before it forwards them, and says "invalid" of what
- * was made a moment ago: of a secret id, where five such refusals lock the role, of a token, and of
- * what was wrapped, where it sounds as if somebody else had been quicker. And what it would have to
- * wrap itself ends in a 500 (some answers with OpenBao 2.7, most with 2.6). */
+/* A standby judges these by its own copy before it forwards them, and says "invalid" of what was
+ * made a moment ago: of a secret id, where five such refusals lock the role, and of what was
+ * wrapped, where it sounds as if somebody else had been quicker. And what it would have to wrap
+ * itself ends in a 500 (some answers with OpenBao 2.7, most with 2.6). */
 static bool is_beyond_standbys(const struct request *request)
 {
-    return !request->plan.is_farewell &&
-           (!vault_request_uses_own_token(request) || request->plan.wrap_ttl_s);
+    const struct request_plan *plan = &request->plan;
+
+    return plan->is_anonymous || plan->wrap_ttl_s ||
+           text_starts_with(text_of(request->target), TEXT("/v1/sys/wrapping/"));
 }
 
 static bool wants_leader(const struct request *request)

@@ -263,6 +263,12 @@ void vault_requests_judge(struct vault_client *client, enum token_health health)
             vault_request_go_on(request);
             continue;
         }
+        /* Perhaps by a standby that has not yet heard of it. */
+        if (request->was_called_dead && !request->plan.is_decisive) {
+            request->plan.is_decisive = true;
+            vault_request_go_on(request);
+            continue;
+        }
         failure_set(&request->failure, FAILURE_DENIED, "%s (%s)", request->failure.text,
                     health == TOKEN_ALIVE ? "the token is valid; its policies do not allow this"
                                           : "its policies do not allow this, or the token is no "

@@ -33,6 +33,7 @@ struct request {
     bool has_asked_leader, has_asked_namespace;
     bool has_place; /* under the limit of how many go out */
     bool is_canceled, had_second_token, index_was_refused, forwarding_was_refused;
+    bool was_called_dead;           /* the token, by the last refusal */
     struct redirection redirection; /* that sys/leader is asked about */
     struct failure failure;
     request_done *done;

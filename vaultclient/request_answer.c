@@ -223,9 +223,10 @@ static void on_denied(struct request *request, const struct http_answer *answer)
         vault_request_fail(request);
         return;
     }
+    request->was_called_dead = vault_wire_says_token_is_dead(answer->body);
     request->step = JUDGING;
-    if (!vault_token_doubt(request->client, request->generation,
-                           vault_wire_says_token_is_dead(answer->body), request->plan.deadline)) {
+    if (!vault_token_doubt(request->client, request->generation, request->was_called_dead,
+                           request->plan.deadline)) {
         request->had_second_token = true;
         vault_request_go_on(request);
     }

@@ -402,6 +402,7 @@ bool vault_token_doubt(struct vault_client *client, unsigned generation, bool sa
         .token = token->value,
         .retry = HTTP_RETRY_SAFE,
         .deadline = deadline,
+        .is_decisive = true, /* a standby may not have heard of it */
     };
 
     if (token->generation != generation || !token->value)

@@ -398,6 +398,43 @@ TEST(a_log_in_goes_where_it_can_when_the_leader_cannot_be_asked)
     pair_close(pair);
 }
 
+/* As busy standbys do, for some milliseconds. */
+TEST(a_standby_that_has_not_heard_of_a_new_token_is_no_reason_to_doubt_it)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DEAD_TOKEN, DATA("{\"k\":\"copy\"}", "1"));
+    LOOPBACK_SCRIPT(pair->second, DATA_PATH, DATA("{\"k\":\"v\"}", "1"));
+    second_leads(pair);
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = pair_read(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_string_equal(outcome.value, "v");
+    /* Both at the leader: whether it lives, and the read. And no more than that. */
+    assert_int_equal(count_at(pair->second, "GET " LOOKUP_PATH), 1);
+    assert_int_equal(count_at(pair->second, READ), 1);
+    outcome = pair_read(pair);
+    assert_string_equal(outcome.value, "copy");
+    pair_close(pair);
+}
+
+TEST(a_token_that_the_leader_refuses_the_same_is_denied_after_one_more_try)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH, DEAD_TOKEN);
+    LOOPBACK_SCRIPT(pair->second, DATA_PATH, DEAD_TOKEN);
+    second_leads(pair);
+    pair_client(pair, false, (struct vault_settings){0});
+    outcome = pair_read(pair);
+    expect_kind(&outcome, FAILURE_DENIED, "the token is valid");
+    assert_int_equal(scene_count(pair->scene, READ), 1);
+    assert_int_equal(count_at(pair->second, READ), 1);
+    pair_close(pair);
+}
+
 static void on_wrapping(const struct vault_wrapping *wrapping, const struct failure *failure,
                         void *context)
 {
@@ -464,5 +501,7 @@ int main(void)
         CASE(a_server_without_a_cluster_is_asked_once_who_leads),
         CASE(a_log_in_goes_to_the_node_that_leads_since_standbys_refuse_a_new_secret_id),
         CASE(a_log_in_goes_where_it_can_when_the_leader_cannot_be_asked),
+        CASE(a_standby_that_has_not_heard_of_a_new_token_is_no_reason_to_doubt_it),
+        CASE(a_token_that_the_leader_refuses_the_same_is_denied_after_one_more_try),
         CASE(what_is_wrapped_goes_to_the_node_that_leads_and_so_does_every_question_about_it));
 }
