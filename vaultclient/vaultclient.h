@@ -267,8 +267,10 @@ enum vault_write_way { VAULT_WRITE_MODIFY, VAULT_WRITE_PATCH, VAULT_WRITE_EITHER
  * deleted and recreated key counts from 1 again. A field that already has this value is written all
  * the same. Siblings are read from version `expected`. CONFLICT: nothing was written by us. A lost
  * answer is settled by reading back: success if the next version holds the value, CONFLICT if it
- * holds another, AMBIGUOUS if that cannot be told. KV v1 has no check-and-set: INVALID. Source:
- * POST and PATCH <mount>/data/<path>. */
+ * holds another, AMBIGUOUS if that cannot be told. KV v1 has no check-and-set: INVALID. What no
+ * check-and-set tells: a version that somebody deletes after we have read it keeps its number, and
+ * by MODIFY the new one follows it all the same; a PATCH is DELETED then. Source: POST and PATCH
+ * <mount>/data/<path>. */
 struct vault_write {
     struct vault_key key;
     struct text field;

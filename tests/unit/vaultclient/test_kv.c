@@ -113,7 +113,7 @@ TEST(trap_a_server_that_knows_its_mounts_not_yet_is_no_missing_secret)
     struct vault_outcome outcome;
 
     loopback_script(scene->server, "/v1/kv/data/a", unsealed, 2);
-    LOOPBACK_SCRIPT(scene->server, "/v1/kv/metadata/a", unsealed[0]);
+    loopback_script(scene->server, "/v1/kv/metadata/a", unsealed, 1);
     outcome = read_a(scene);
     expect_kind(&outcome, FAILURE_REMOTE, "there is no such mount, or not yet");
     assert_true(failure_is_temporary(outcome.kind));
