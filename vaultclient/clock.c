@@ -8,17 +8,40 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define WORTH_SAYING_MS 60000
+#define MINUTE_MS       60000
+#define DAY_MS          86400000
+#define WORTH_SAYING_MS MINUTE_MS
+
+static int64_t our_time(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 void vault_clock_take(struct vault_client *client, const struct http_answer *answer)
 {
-    struct timespec now;
     int64_t theirs;
 
     if (!instant_parse_http(http_answer_header(answer, "Date"), &theirs))
         return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    client->clock_ahead_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - theirs;
+    client->clock_ahead_ms = our_time() - theirs;
+    client->is_clock_known = true;
+}
+
+bool vault_clock_allows(const struct vault_client *client, struct text jwt, const char *what,
+                        const char *file, struct failure *why)
+{
+    int64_t expiry = vault_wire_expiry(jwt), now = our_time() - client->clock_ahead_ms;
+    char at[INSTANT_SIZE];
+
+    if (!expiry || now < expiry + (client->is_clock_known ? MINUTE_MS : DAY_MS))
+        return true;
+    instant_format(expiry, at);
+    return failure_set(why, FAILURE_INVALID, "the %s%s%s has expired at %s: %s", what,
+                       file ? " in " : "", file ? file : "", at,
+                       file ? "its file is not kept up to date" : "a new one is needed");
 }
 
 void vault_clock_hint(const struct vault_client *client, struct failure *why)

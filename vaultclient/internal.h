@@ -108,6 +108,9 @@ void vault_index_drop(struct vault_client *client);
 size_t vault_index_headers(const struct vault_client *client, bool sends_index,
                            struct http_header *headers);
 void vault_clock_take(struct vault_client *client, const struct http_answer *answer);
+/* False when `jwt` has certainly expired: by the server's clock, or long ago by ours. */
+must_use bool vault_clock_allows(const struct vault_client *client, struct text jwt,
+                                 const char *what, const char *file, struct failure *why);
 /* Says so when a refusal may come from a clock that is wrong. */
 void vault_clock_hint(const struct vault_client *client, struct failure *why);
 
@@ -131,7 +134,7 @@ struct token {
     unsigned generation;  /* counts values: a refusal of an older one says nothing about this one */
     bool is_ours; /* obtained by logging in, so revoked at the end; batch tokens cannot be */
     bool is_renewable, is_limited;
-    bool is_proved; /* it has been accepted since its log-in */
+    bool is_proved;                /* it has been accepted since its log-in */
     uint32_t uses_left, uses_kept; /* of a limited one */
     uint64_t born_at;              /* vault_now_ms() */
     uint64_t expires_at;           /* vault_now_ms(); 0: never */
@@ -329,6 +332,7 @@ struct vault_client {
     unsigned leader;        /* SERVER_LIMIT: none that we may ask */
     uint64_t leader_until;  /* vault_now_ms(): so long that is believed */
     int64_t clock_ahead_ms; /* of the server's, as of its last answer */
+    bool is_clock_known;    /* there was one */
     struct pace pace;
     bool stays_put;     /* follows no redirect */
     unsigned max_tries; /* 0: as many as net/http.h says */

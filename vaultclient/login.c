@@ -329,6 +329,16 @@ void vault_login_cancel(struct vault_client *client)
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
+static bool is_in_force(const struct login *login, size_t n, struct failure *why)
+{
+    const struct login_member *member = &login->method->members[n];
+    const struct credential *credential = &login->client->account.credentials[n];
+
+    return !member->is_jwt ||
+           vault_clock_allows(login->client, secret_reveal(login->values[n]), member->what,
+                              credential->value ? NULL : credential->file, why);
+}
+
 static bool read_credentials(struct login *login, struct failure *why)
 {
     struct account *account = &login->client->account;
@@ -337,7 +347,7 @@ static bool read_credentials(struct login *login, struct failure *why)
         if (!vault_credential_is_set(&account->credentials[i]))
             continue;
         login->values[i] = vault_credential_read(account, i, why);
-        if (!login->values[i])
+        if (!login->values[i] || !is_in_force(login, i, why))
             return false;
     }
     return true;

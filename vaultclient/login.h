@@ -16,6 +16,7 @@ struct login_member {
     bool is_free;      /* may hold blanks and letters beyond ASCII */
     bool is_removable; /* its file may be removed after reading */
     bool is_fetchable; /* `identity` may stand in for it */
+    bool is_jwt;
     const char *default_file;
 };
 

@@ -251,6 +251,8 @@ uint64_t vault_wire_renewed_ms(int status, struct text body);
  * sys/capabilities-self for a token that is dead. */
 bool vault_wire_refuses_token(int status, struct text body);
 /* Refused for what was sent, as opposed to a server that could not decide. */
+/* When a JWT says it ends, in ms; 0 when it does not say, or is none. */
+int64_t vault_wire_expiry(struct text jwt);
 bool vault_wire_login_was_refused(int status, struct text body);
 
 /* {"token":...} */

@@ -76,6 +76,21 @@ bool vault_wire_lookup_self(struct text body, struct wire_token *ret, struct fai
     return true;
 }
 
+int64_t vault_wire_expiry(struct text jwt)
+{
+    cleanup_with(buffer_clear) struct buffer claims = {.limit = 65536};
+    json_t *object cleanup_with(json_clean) = NULL;
+    struct text part;
+    int64_t at_s;
+
+    if (!text_split(&jwt, '.', &part) || !text_split(&jwt, '.', &part) ||
+        !buffer_append_base64_decoded(&claims, part))
+        return 0;
+    object = json_read_object(buffer_text(&claims), NULL);
+    at_s = object ? json_integer_at(object, "exp", 0) : 0;
+    return at_s > 0 && at_s < INT64_MAX / 1000 ? at_s * 1000 : 0;
+}
+
 uint64_t vault_wire_renewed_ms(int status, struct text body)
 {
     json_t *answer cleanup_with(json_clean) = status == 200 ? json_read_object(body, NULL) : NULL;
