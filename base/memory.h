@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where all memory of these libraries comes from: malloc() and free(), unless the program says
  * otherwise before it uses them. libcurl and jansson are given the same (net_global_init()); what
- * they hold is wiped when it is freed. Secrets have locked pages of their own beside it. */
+ * they hold is wiped when it is freed. Secrets have locked pages of their own beside it. OpenSSL
+ * and libuv keep to theirs: CRYPTO_set_mem_functions(), uv_replace_allocator(). */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
@@ -22,9 +23,10 @@ struct memory_functions {
 };
 
 /* Before anything else of these libraries is called, and never while they hold memory. NULL: the C
- * library's. Copied. */
+ * library's. Copied. A program that uses jansson itself tells jansson the same before. */
 void memory_use(const struct memory_functions *functions);
 
+/* From there, for whoever wants it: NULL when there is none, to memory_free(). */
 must_use void *memory_allocate(size_t size);
 /* Zeroed; NULL also when count * size is too large. */
 must_use void *memory_zeroed(size_t count, size_t size);

@@ -4,7 +4,8 @@
  * The promise, everywhere in this project: a function that starts an operation returns it, or NULL.
  * NULL: `done` never runs (out of memory, or the client is closing). Otherwise `done` runs exactly
  * once, from the loop, never before the starting function or operation_cancel() has returned.
- * The operation belongs to whoever made it and is gone when `done` returns.
+ * Whoever starts an operation never frees it: it belongs to who made it, and is gone when `done`
+ * returns.
  */
 #ifndef BASE_OPERATION_H
 #define BASE_OPERATION_H
