@@ -143,8 +143,9 @@ struct vault_settings {
     const char *client_cert_file, *client_key_file;
     struct text client_cert_pem; /* the same as text */
     const struct secret *client_key_pem;
-    const char *server_name;
-    const char *proxy;
+    const char *server_name; /* expected in the certificate, instead of the address's host */
+    const char *proxy;       /* URL; "": none; NULL: none either, unless
+                                http_use_environment_proxies() was called */
     bool accept_any_certificate;
     uint32_t timeout_ms;          /* one operation with all its retries; default 30,000 */
     unsigned max_in_flight;       /* default 16 */

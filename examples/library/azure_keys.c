@@ -47,9 +47,9 @@ static const struct azure_key_kind *kind_named(const char *name)
 int main(int argc, char **argv)
 {
     static struct azure_settings settings; /* all defaults */
+    static struct failure why;
     struct azure_environment *environment;
     const struct azure_key_kind *kind;
-    struct failure why;
     uv_loop_t loop;
 
     if (argc != 3) {
@@ -69,6 +69,8 @@ int main(int argc, char **argv)
         return 2;
     }
     http = http_open(&loop);
+    if (http)
+        http_use_environment_proxies(http);
     client = http ? azure_client_open(http, &settings, &why) : NULL;
     azure_environment_free(environment);
     if (!client) {

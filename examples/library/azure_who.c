@@ -45,9 +45,9 @@ static void on_event(const struct azure_key_event *event, const struct failure *
 int main(int argc, char **argv)
 {
     static struct azure_settings settings; /* all defaults */
+    static struct failure why;
     struct azure_environment *environment;
     int64_t since = ((int64_t)time(NULL) - 24 * 60 * 60) * 1000;
-    struct failure why;
     uv_loop_t loop;
 
     if (argc != 2) {
@@ -64,6 +64,8 @@ int main(int argc, char **argv)
         return 2;
     }
     http = http_open(&loop);
+    if (http)
+        http_use_environment_proxies(http);
     client = http ? azure_client_open(http, &settings, &why) : NULL;
     azure_environment_free(environment);
     if (!client) {

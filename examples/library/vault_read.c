@@ -39,9 +39,9 @@ static void on_field(const struct vault_field *field, const struct failure *fail
 int main(int argc, char **argv)
 {
     static struct vault_settings settings; /* all defaults */
+    static struct failure why;
     struct vault_environment *environment;
     struct vault_key key;
-    struct failure why;
     uv_loop_t loop;
 
     if (argc != 4) {
@@ -57,6 +57,8 @@ int main(int argc, char **argv)
         return 2;
     }
     http = http_open(&loop);
+    if (http)
+        http_use_environment_proxies(http);
     client = http ? vault_client_open(http, &settings, &why) : NULL;
     vault_environment_free(environment);
     if (!client) {

@@ -76,9 +76,9 @@ static struct secret *read_value(void)
 int main(int argc, char **argv)
 {
     static struct vault_settings settings; /* all defaults */
+    static struct failure why;
     struct vault_environment *environment;
     struct secret *value;
-    struct failure why;
     uv_loop_t loop;
 
     if (argc != 4) {
@@ -86,7 +86,6 @@ int main(int argc, char **argv)
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
-    memset(&why, 0, sizeof why);
     if (uv_loop_init(&loop) || !net_global_init(&why) ||
         !vault_settings_from_environment(&settings, getenv, &environment, &why)) {
         fprintf(stderr, "vault-write: %s\n", why.text);
@@ -94,6 +93,8 @@ int main(int argc, char **argv)
     }
     value = read_value();
     http = http_open(&loop);
+    if (http)
+        http_use_environment_proxies(http);
     client = http && value ? vault_client_open(http, &settings, &why) : NULL;
     vault_environment_free(environment);
     if (!client) {
