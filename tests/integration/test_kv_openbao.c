@@ -210,16 +210,24 @@ TEST(a_write_that_rests_on_an_old_version_changes_nothing)
     scene_close(scene);
 }
 
+/* Its version alone says that nothing happened. */
 TEST(a_secret_deleted_and_made_anew_is_another_one)
 {
     struct scene *scene = scene_open();
-    struct vault_version none = {0}, first;
+    struct vault_version none = {0}, first, key;
     struct vault_outcome outcome;
 
     outcome = vault_set_field(&scene->loop, scene->client, "aba/a", "k", "one", &none);
     first = outcome.version;
+    key = vault_metadata_of(&scene->loop, scene->client, "aba/a").version;
     administer(scene, "DELETE", "kv/metadata/aba/a", NULL);
     administer(scene, "POST", "kv/data/aba/a", "{\"data\":{\"k\":\"theirs\"}}");
+    outcome = vault_metadata_of(&scene->loop, scene->client, "aba/a");
+    assert_int_equal(outcome.version.version, first.version);
+    assert_false(outcome.version.created_at == first.created_at &&
+                 outcome.version.created_ns == first.created_ns);
+    assert_false(outcome.version.key_created_at == key.key_created_at &&
+                 outcome.version.key_created_ns == key.key_created_ns);
     outcome = vault_set_field(&scene->loop, scene->client, "aba/a", "k", "two", &first);
     expect_kind(&outcome, FAILURE_CONFLICT, "deleted and made anew");
     expect_body(scene, "kv/data/aba/a", "\"theirs\"");

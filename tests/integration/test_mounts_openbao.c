@@ -120,23 +120,42 @@ TEST(trap_a_mount_that_was_just_made_is_written_to)
     scene_close(scene);
 }
 
+/* 2.7.2 takes up to three seconds for it, HashiCorp Vault at least one and a half, and answers 400
+ * to reads and writes alike until it is done. */
 TEST(trap_a_mount_that_is_being_upgraded_is_waited_for)
 {
+    enum { SECRETS = 300 };
     struct scene *scene = scene_open();
     struct vault_client *root = open_with_token(scene, given("OPENBAO_ROOT_TOKEN"));
-    struct vault_outcome outcome;
+    struct secret *value = secret_new(TEXT("new"));
+    struct vault_write write = {
+        .key = vault_key_of("up:7"), .field = TEXT("k"), .value = value, .expected = 1};
+    struct vault_write first = {
+        .key = vault_key_of("up:new"), .field = TEXT("k"), .value = value, .expected = 0};
+    struct vault_outcome read = {0}, changed = {0}, made = {0};
     char path[32];
 
     administer(scene, "POST", "sys/mounts/up", "{\"type\":\"kv\",\"options\":{\"version\":\"1\"}}");
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < SECRETS; i++) {
         snprintf(path, sizeof path, "up/%d", i);
         administer(scene, "POST", path, "{\"k\":\"v\"}");
     }
     administer(scene, "POST", "sys/mounts/up/tune", "{\"options\":{\"version\":\"2\"}}");
-    outcome = vault_field_of(&scene->loop, root, "up:150", "k", 0);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    assert_string_equal(outcome.value, "v");
-    assert_int_equal(outcome.version.version, 1);
+    assert_non_null(
+        vault_read_field(root, vault_key_of("up:150"), TEXT("k"), 0, 0, vault_on_field, &read));
+    assert_non_null(vault_write_field(root, &write, 1, vault_on_metadata, &changed));
+    assert_non_null(vault_write_field(root, &first, 2, vault_on_metadata, &made));
+    secret_free(value);
+    vault_wait(&scene->loop, &read);
+    expect_kind(&read, FAILURE_NONE, "");
+    assert_string_equal(read.value, "v");
+    assert_int_equal(read.version.version, 1);
+    vault_wait(&scene->loop, &changed);
+    expect_kind(&changed, FAILURE_NONE, "");
+    assert_int_equal(changed.version.version, 2);
+    vault_wait(&scene->loop, &made);
+    expect_kind(&made, FAILURE_NONE, "");
+    assert_int_equal(made.version.version, 1);
     vault_shut(&scene->loop, root, 0);
     administer(scene, "DELETE", "sys/mounts/up", NULL);
     scene_close(scene);
