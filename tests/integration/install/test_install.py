@@ -163,7 +163,7 @@ class Install(unittest.TestCase):
     def test_both_libraries_live_in_one_program(self):
         program = self.installed.compile(SOURCE / "tests/integration/install/both.cc", "c++", "vaultclient",
                                          "azureclient")
-        self.assertEqual(self.installed.run(program), "both closed\n")
+        self.assertEqual(self.installed.run(program), "in the program's memory\nboth closed\n0 blocks held\n")
 
 
 if __name__ == "__main__":
