@@ -110,6 +110,20 @@ static void ask_below_namespace(struct request *request)
     ask_or_fail(request, buffer_text(&target).start, false, on_mounts_listed);
 }
 
+/* Sealed or not initialised, it will say so to the request itself. */
+static bool is_closed(const struct http_answer *answer)
+{
+    return (answer->status == 501 || answer->status == 503) &&
+           text_find(answer->body, TEXT("\"initialized\":")) != SIZE_MAX;
+}
+
+/* A quota, or whatever stands in front of the server: it goes on as if the request itself had been
+ * answered so, and proves nothing. */
+static bool is_in_trouble(const struct http_answer *answer)
+{
+    return (answer->status == 429 && !vault_wire_is_health(answer->body)) || answer->status >= 500;
+}
+
 /* Health is not told in a namespace. Where it is, or where somebody in front of the server does not
  * let it be told, a path below the namespace makes sure. The name in the answer's header proves
  * nothing: Vault's community edition repeats whatever it was sent. */
@@ -118,7 +132,6 @@ static void on_health(const struct http_answer *answer, const struct failure *fa
 {
     struct request *request = context;
     struct vault_client *client = request->client;
-    bool tells_health;
 
     if (failure) {
         fail_to_ask_namespace(request, failure);
@@ -126,13 +139,15 @@ static void on_health(const struct http_answer *answer, const struct failure *fa
     }
     request->exchange = NULL;
     vault_clock_take(client, answer);
-    tells_health = vault_wire_is_health(answer->body);
     client->has_namespaces = is_in_servers_words(answer);
-    if (tells_health ||
-        (answer->status / 100 == 4 && answer->status != 429 && !client->has_namespaces))
-        ask_below_namespace(request);
-    else /* Whatever is in trouble will say so to the request itself. */
+    if (client->has_namespaces || is_closed(answer)) {
         vault_request_go_on(request);
+    } else if (is_in_trouble(answer)) {
+        request->has_asked_namespace = false;
+        vault_request_on_answer(answer, NULL, request);
+    } else {
+        ask_below_namespace(request);
+    }
 }
 
 /* ---- the leader ------------------------------------------------------------------------------ */

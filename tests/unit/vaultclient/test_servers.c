@@ -263,6 +263,53 @@ TEST(trap_12_a_server_that_ignores_the_namespace_is_not_read_from)
     }
 }
 
+/* While the health cannot be had, the request would be answered. */
+TEST(trap_12_a_quota_or_a_gateway_in_trouble_proves_no_namespace)
+{
+    static const struct loopback_step quota[] = {OVER_QUOTA("Retry-After: 0\r\n"), HEALTHY},
+                                      gateway[] = {SAYS("502", "<html>bad gateway</html>")},
+                                      recovers[] = {SAYS("503", "down for maintenance"),
+                                                    SAYS("400",
+                                                         "{\"errors\":[\"operation unavailable in "
+                                                         "namespaces\"]}")};
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+
+    loopback_script(scene->server, HEALTH_PATH, quota, 2);
+    LOOPBACK_SCRIPT(scene->server, "/v1/ns1/sys/internal/ui/mounts",
+                    SAYS("404", "{\"errors\":[\"no handler for route\"]}"));
+    outcome = read_in_namespace(scene);
+    expect_kind(&outcome, FAILURE_INVALID, "this server knows no namespaces");
+    assert_int_equal(scene_count(scene, READ), 0);
+    scene_close(scene);
+
+    scene = scene_open();
+    loopback_script(scene->server, HEALTH_PATH, gateway, 1);
+    outcome = read_in_namespace(scene);
+    expect_kind(&outcome, FAILURE_PROTOCOL, "502 with a web page instead of JSON");
+    assert_int_equal(scene_count(scene, READ), 0);
+    scene_close(scene);
+
+    scene = scene_open();
+    loopback_script(scene->server, HEALTH_PATH, recovers, 2);
+    outcome = read_in_namespace(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    scene_close(scene);
+}
+
+TEST(a_sealed_server_is_called_sealed_in_a_namespace_too)
+{
+    struct scene *scene = scene_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, HEALTH_PATH,
+                    SAYS("503", "{\"initialized\":true,\"sealed\":true,\"standby\":true}"));
+    LOOPBACK_SCRIPT(scene->server, LOOKUP_PATH, SAYS("503", "{\"errors\":[\"Vault is sealed\"]}"));
+    outcome = read_in_namespace(scene);
+    expect_kind(&outcome, FAILURE_REMOTE, "503 Vault is sealed; somebody has to unseal");
+    scene_close(scene);
+}
+
 TEST(a_namespace_is_verified_once)
 {
     struct scene *scene = scene_open();
@@ -323,6 +370,8 @@ int main(void)
         CASE(no_more_requests_go_out_than_the_limit_allows),
         CASE(every_request_carries_what_a_proxys_listener_demands),
         CASE(trap_12_a_server_that_ignores_the_namespace_is_not_read_from),
+        CASE(trap_12_a_quota_or_a_gateway_in_trouble_proves_no_namespace),
+        CASE(a_sealed_server_is_called_sealed_in_a_namespace_too),
         CASE(a_namespace_is_verified_once),
         CASE(a_server_that_tells_its_health_in_namespaces_is_asked_for_one),
         CASE(a_clock_that_is_an_hour_off_is_said_along_with_a_refusal));
