@@ -89,6 +89,13 @@ class Connect(harness.Case):
         self.assertIn("service account token from /var/run/secrets/kubernetes.io/serviceaccount/token",
                       self.connect().must(2).out)
 
+    def test_the_proxy_of_the_environment_is_gone_through(self):
+        """HTTPS_PROXY is honoured by the program, though the libraries look at it only when asked"""
+        self.settings["vault"]["address"] = "https://vault.invalid:8200"
+        self.assertNotIn("through the proxy", self.connect().must(2).out)
+        self.place.environment["HTTPS_PROXY"] = "http://127.0.0.1:1"
+        self.assertIn("through the proxy", self.connect().must(2).out)
+
     def test_connect_belongs_to_check(self):
         """--connect with another verb is bad usage"""
         self.place.configure(self.settings)
