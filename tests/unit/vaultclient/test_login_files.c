@@ -2,13 +2,10 @@
 /* Credentials in files, which are replaced by whoever rotates them, or removed by us. */
 #include "tests/unit/vaultclient/scene.h"
 
-#include "base/buffer.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define KUBERNETES "/v1/auth/kubernetes/login"
@@ -41,98 +38,6 @@ TEST(a_projected_token_is_read_again_at_each_login)
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_non_null(strstr(scene_request(scene, "POST " KUBERNETES, 0), "\"first.pod.token\""));
     assert_non_null(strstr(scene_request(scene, "POST " KUBERNETES, 1), "\"second.pod.token\""));
-    scene_close(scene);
-    credential_file_remove(&file);
-}
-
-/* {"alg":"RS256"}.{"exp":...}: of 2001-09-09, and of 2286 */
-#define EXPIRED "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjEwMDAwMDAwMDB9.c2ln"
-#define LASTING "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjk5OTk5OTk5OTl9.c2ln"
-
-TEST(a_token_of_kubernetes_that_has_expired_is_told_and_not_sent_until_its_file_is_replaced)
-{
-    static const enum vault_auth_method methods[] = {VAULT_AUTH_KUBERNETES, VAULT_AUTH_JWT,
-                                                     VAULT_AUTH_AZURE};
-
-    for (size_t i = 0; i < 3; i++) {
-        struct scene *scene = scene_open();
-        struct credential_file file = credential_file_new(EXPIRED "\n");
-        struct vault_auth auth = {
-            .method = methods[i], .mount = "here", .role = "web", .jwt.file = file.path};
-        struct vault_outcome outcome;
-        char part[160];
-
-        LOOPBACK_SCRIPT(scene->server, "/v1/auth/here/login", LOGIN("s.one", "1200"));
-        scene_begin(scene, &auth, 5000);
-        outcome = scene_look(scene);
-        snprintf(part, sizeof part,
-                 " in %s has expired at 2001-09-09T01:46:40Z: its file is not kept up to date",
-                 file.path);
-        expect_kind(&outcome, FAILURE_INVALID, part);
-        assert_int_equal(loopback_count(scene->server), 0);
-        credential_file_replace(&file, LASTING);
-        outcome = scene_look_until(scene, "POST /v1/auth/here/login", 1);
-        expect_kind(&outcome, FAILURE_NONE, "");
-        scene_close(scene);
-        credential_file_remove(&file);
-    }
-}
-
-/* Half an hour past its time by our clock, which nobody has confirmed: an hour off is not rare. */
-TEST(a_clock_that_may_be_wrong_keeps_no_token_from_being_sent)
-{
-    struct scene *scene = scene_open();
-    struct buffer token = {.limit = 256};
-    struct credential_file file;
-    struct vault_auth auth = {.method = VAULT_AUTH_KUBERNETES, .role = "web"};
-    struct vault_outcome outcome;
-    char claims[64];
-
-    snprintf(claims, sizeof claims, "{\"exp\":%ld}", (long)time(NULL) - 1800);
-    buffer_append_string(&token, "eyJhbGciOiJSUzI1NiJ9.");
-    buffer_append_base64url(&token, text_of(claims));
-    buffer_append_string(&token, ".c2ln");
-    file = credential_file_new(buffer_text(&token).start);
-    auth.jwt.file = file.path;
-    LOOPBACK_SCRIPT(scene->server, KUBERNETES, LOGIN("s.one", "1200"));
-    scene_begin(scene, &auth, 5000);
-    outcome = scene_look(scene);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    buffer_clear(&token);
-    scene_close(scene);
-    credential_file_remove(&file);
-}
-
-#define ON_NEW_YEAR(token)                                                                         \
-    SAYS_WITH("200", "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n",                                    \
-              "{\"auth\":{\"client_token\":\"" token "\",\"lease_duration\":2}}")
-/* An hour before and after that. */
-#define BEFORE_NEW_YEAR "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3NjcyMjIwMDB9.c2ln"
-#define AFTER_NEW_YEAR  "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3NjcyMjkyMDB9.c2ln"
-
-TEST(once_it_is_known_the_servers_clock_decides_what_has_expired)
-{
-    struct scene *scene = scene_open();
-    struct credential_file file = credential_file_new(LASTING);
-    struct vault_auth auth = {
-        .method = VAULT_AUTH_KUBERNETES, .role = "web", .jwt.file = file.path};
-    struct vault_outcome outcome;
-
-    LOOPBACK_SCRIPT(scene->server, KUBERNETES, ON_NEW_YEAR("s.one"), ON_NEW_YEAR("s.two"));
-    LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self", SAYS("204", ""));
-    scene_begin(scene, &auth, 5000);
-    outcome = scene_look(scene);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    credential_file_replace(&file, AFTER_NEW_YEAR);
-    outcome = scene_look_until(scene, "POST " KUBERNETES, 2);
-    expect_kind(&outcome, FAILURE_NONE, "");
-    credential_file_replace(&file, BEFORE_NEW_YEAR);
-    for (int i = 0; i < 500 && outcome.kind == FAILURE_NONE; i++) {
-        vault_idle(&scene->loop, 10);
-        outcome = scene_look(scene);
-    }
-    expect_kind(&outcome, FAILURE_INVALID, " has expired at 2025-12-31T23:00:00Z: ");
-    assert_int_equal(scene_count(scene, "POST " KUBERNETES), 2);
     scene_close(scene);
     credential_file_remove(&file);
 }
@@ -408,19 +313,14 @@ TEST(a_removed_wrapping_token_is_unwrapped_once_for_all_logins)
 
 int main(void)
 {
-    return RUN(
-        CASE(a_projected_token_is_read_again_at_each_login),
-        CASE(
-            a_token_of_kubernetes_that_has_expired_is_told_and_not_sent_until_its_file_is_replaced),
-        CASE(a_clock_that_may_be_wrong_keeps_no_token_from_being_sent),
-        CASE(once_it_is_known_the_servers_clock_decides_what_has_expired),
-        CASE(a_pods_token_is_where_kubernetes_puts_it),
-        CASE(bad_credential_files_are_told_exactly_and_nothing_is_sent),
-        CASE(what_is_no_file_of_a_token_is_told_exactly_and_nothing_is_sent),
-        CASE(a_token_file_that_may_not_be_read_is_told_exactly_and_nothing_is_sent),
-        CASE(a_secret_ids_file_is_removed_once_read_and_what_it_held_used_again),
-        CASE(a_new_secret_id_is_noticed_after_a_refusal_and_removed_too),
-        CASE(a_secret_id_that_cannot_be_removed_is_not_used),
-        CASE(a_secret_id_in_a_folder_that_is_read_only_is_neither_removed_nor_used),
-        CASE(a_removed_wrapping_token_is_unwrapped_once_for_all_logins));
+    return RUN(CASE(a_projected_token_is_read_again_at_each_login),
+               CASE(a_pods_token_is_where_kubernetes_puts_it),
+               CASE(bad_credential_files_are_told_exactly_and_nothing_is_sent),
+               CASE(what_is_no_file_of_a_token_is_told_exactly_and_nothing_is_sent),
+               CASE(a_token_file_that_may_not_be_read_is_told_exactly_and_nothing_is_sent),
+               CASE(a_secret_ids_file_is_removed_once_read_and_what_it_held_used_again),
+               CASE(a_new_secret_id_is_noticed_after_a_refusal_and_removed_too),
+               CASE(a_secret_id_that_cannot_be_removed_is_not_used),
+               CASE(a_secret_id_in_a_folder_that_is_read_only_is_neither_removed_nor_used),
+               CASE(a_removed_wrapping_token_is_unwrapped_once_for_all_logins));
 }
