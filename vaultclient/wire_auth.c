@@ -83,8 +83,10 @@ int64_t vault_wire_expiry(struct text jwt)
     struct text part;
     int64_t at_s;
 
-    if (!text_split(&jwt, '.', &part) || !text_split(&jwt, '.', &part) ||
-        !buffer_append_base64_decoded(&claims, part))
+    for (int parts = 0; parts < 2; parts++)
+        if (!text_split(&jwt, '.', &part))
+            return 0;
+    if (!buffer_append_base64_decoded(&claims, part))
         return 0;
     object = json_read_object(buffer_text(&claims), NULL);
     at_s = object ? json_integer_at(object, "exp", 0) : 0;
