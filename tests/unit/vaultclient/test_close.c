@@ -2,6 +2,7 @@
 /* A client that is closed in the middle of anything: after each turn of the loop that an operation
  * takes, from the first to the last, in three ways. `done` runs exactly once, `closed` after it,
  * nothing is kept (the sanitizers look), and nothing comes after. */
+#include "tests/support/loopback_tls.h"
 #include "tests/unit/vaultclient/cluster_scene.h"
 #include "vaultclient/internal.h"
 
@@ -12,6 +13,7 @@
                 "\"2026-01-02T03:04:06Z\",\"deletion_time\":\"\",\"destroyed\":" state "}}}}")
 
 static struct secret *credential;
+static const char *tls_folder; /* with the certificates of the first server; NULL: it has none */
 
 /* ---- what is under way ----------------------------------------------------------------------- */
 
@@ -238,6 +240,21 @@ static void close_and_wait(struct scene *scene, enum way way, struct turns *turn
     uv_close((uv_handle_t *)&turns->tick, NULL);
 }
 
+static struct vault_settings settings_for(struct scene *scene, const struct vault_auth *auth)
+{
+    static char ca[96], cert[96], key[96];
+    struct loopback_settings tls = {.cert_file = cert, .key_file = key};
+
+    if (!tls_folder)
+        return (struct vault_settings){.auth = *auth};
+    snprintf(ca, sizeof ca, "%s/ca.pem", tls_folder);
+    snprintf(cert, sizeof cert, "%s/server.pem", tls_folder);
+    snprintf(key, sizeof key, "%s/server.key", tls_folder);
+    loopback_close(scene->server);
+    scene->server = loopback_open(&scene->loop, &tls);
+    return (struct vault_settings){.auth = *auth, .ca_file = ca};
+}
+
 /* True when it had not ended by itself after `n` turns. */
 static bool close_after(struct vault_auth auth, start *starts, enum way way, unsigned n)
 {
@@ -245,13 +262,15 @@ static bool close_after(struct vault_auth auth, start *starts, enum way way, uns
     struct scene *scene = pair->scene;
     struct vault_outcome outcome = {0};
     struct ending ending = {.outcome = &outcome, .expected = 1};
+    struct vault_settings settings;
     struct operation *operation;
     struct turns turns;
     bool was_open;
 
-    script(pair);
     auth.role_id.value = auth.secret_id.value = auth.token.value = credential;
-    pair_client(pair, true, (struct vault_settings){.auth = auth});
+    settings = settings_for(scene, &auth);
+    script(pair);
+    pair_client(pair, true, settings);
     turns_begin(&turns, &scene->loop);
     operation = starts(scene->client, &outcome);
     assert_non_null(operation);
@@ -292,6 +311,19 @@ TEST(while_it_reads)
     close_at_each_turn(given, start_read);
     close_at_each_turn(given, start_redirected);
     close_at_each_turn(given, start_decisive);
+}
+
+TEST(while_it_shakes_hands)
+{
+    char folder[] = "/tmp/keydrift-close-XXXXXX", command[64];
+
+    assert_non_null(mkdtemp(folder));
+    loopback_make_certificates(folder);
+    tls_folder = folder;
+    close_at_each_turn(given, start_read);
+    tls_folder = NULL;
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
 }
 
 TEST(while_it_writes)
@@ -368,9 +400,10 @@ int main(void)
     int failed;
 
     credential = secret_new(TEXT("s.wrapper"));
-    failed = RUN(CASE(while_it_logs_in), CASE(while_it_reads), CASE(while_it_writes),
-                 CASE(while_it_lists_removes_and_notes), CASE(while_it_unwraps_signs_and_asks),
-                 CASE(while_it_renews_its_token_or_replaces_it));
+    failed =
+        RUN(CASE(while_it_logs_in), CASE(while_it_reads), CASE(while_it_shakes_hands),
+            CASE(while_it_writes), CASE(while_it_lists_removes_and_notes),
+            CASE(while_it_unwraps_signs_and_asks), CASE(while_it_renews_its_token_or_replaces_it));
     secret_free(credential);
     return failed;
 }
