@@ -19,6 +19,7 @@
  * THROTTLED, DENIED, REMOTE, PROTOCOL, TOO_LARGE, INVALID or INTERNAL (out of memory); what else
  * one can end with stands at it. The kinds as used here:
  *
+ *   CANCELED    by the program; what was to be changed may have been changed all the same
  *   DENIED      403 and refused log-ins; the text names path, method and the likely mistake
  *   NOT_FOUND   no such secret or version
  *   DELETED     and DESTROYED: its current version is gone
