@@ -81,7 +81,7 @@ static void look_again(struct unwrap_call *unwrap)
     look_up(unwrap, on_looked_up_again);
 }
 
-/* 204: what OpenBao 2.6 answers to the loser of two at the same moment. */
+/* 204: what the loser of two at the same moment may be told. */
 static bool is_used_up(const struct http_answer *answer)
 {
     return answer->status == 204 ||

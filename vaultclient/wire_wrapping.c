@@ -142,10 +142,12 @@ bool vault_wire_wrapping_lookup(int status, struct text body, struct wire_wrappi
     struct wire_wrapping wrapping = {.token = NULL};
     const json_t *data;
 
-    if (status == 400 && vault_wire_says(body, "wrapping token is not valid")) {
+    /* 204: while somebody else unwraps it. */
+    if (status == 204 || (status == 400 && vault_wire_says(body, "wrapping token is not valid"))) {
         failure_set(why, FAILURE_DENIED,
-                    "400 the wrapping token was used, has expired or never was one; where nobody "
-                    "should have used it, somebody has");
+                    "%d the wrapping token was used, has expired or never was one; where nobody "
+                    "should have used it, somebody has",
+                    status);
         why->http_status = status;
         return false;
     }

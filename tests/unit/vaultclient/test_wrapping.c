@@ -152,10 +152,12 @@ TEST(a_token_that_is_used_up_says_so_and_one_used_in_between_is_an_alarm)
     struct scene *scene = scene_with_token();
     struct outcome outcome;
 
-    LOOPBACK_SCRIPT(scene->server, LOOKUP, USED, FOUND);
+    LOOPBACK_SCRIPT(scene->server, LOOKUP, USED, SAYS("204", ""), FOUND);
     LOOPBACK_SCRIPT(scene->server, UNWRAP, USED, SAYS("204", ""));
-    outcome = unwrap(scene, "s.wrap", NULL);
-    expect_kind(&outcome.base, FAILURE_DENIED, "was used, has expired or never was one");
+    for (int i = 0; i < 2; i++) {
+        outcome = unwrap(scene, "s.wrap", NULL);
+        expect_kind(&outcome.base, FAILURE_DENIED, "was used, has expired or never was one");
+    }
     assert_int_equal(scene_count(scene, "POST " UNWRAP), 0);
     outcome = unwrap(scene, "s.wrap", NULL);
     expect_kind(&outcome.base, FAILURE_DENIED, "somebody else has unwrapped it");
