@@ -324,6 +324,11 @@ void vault_wire_explain(int status, struct text body, uint32_t retry_after_ms,
         failure_set(why, FAILURE_PROTOCOL,
                     "answered 404, but not in Vault's words: a proxy stands in between, or the "
                     "address is not Vault's");
+    else if ((status == 401 || status == 403) && vault_wire_is_foreign(body))
+        failure_set(why, FAILURE_DENIED,
+                    "answered %d, but not in Vault's words: a proxy stands in between and refuses "
+                    "it, or the address is not Vault's",
+                    status);
     else if (status == 501)
         failure_set(why, FAILURE_REMOTE, "501%s Vault is not initialised", said);
     else if (vault_wire_is_behind(status, body))

@@ -108,8 +108,8 @@ TEST(a_403_that_is_not_the_servers_own_refuses_no_login)
                     LOGIN("s.one", "1200"));
     LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
     outcome = scene_look(scene);
-    expect_kind(&outcome, FAILURE_DENIED, "403");
-    assert_null(strstr(outcome.failure.text, "refused"));
+    expect_kind(&outcome, FAILURE_DENIED, "answered 403, but not in Vault's words: a proxy stands");
+    assert_null(strstr(outcome.failure.text, "log-in refused"));
     outcome = scene_look_until(scene, "POST " LOGIN_PATH, 2);
     expect_kind(&outcome, FAILURE_NONE, "");
     scene_close(scene);
