@@ -81,11 +81,12 @@ static void look_again(struct unwrap_call *unwrap)
     look_up(unwrap, on_looked_up_again);
 }
 
-/* 204: what the loser of two at the same moment may be told. */
+/* 204 and 500 are what the loser of two at the same moment may be told. */
 static bool is_used_up(const struct http_answer *answer)
 {
     return answer->status == 204 ||
-           (answer->status == 400 && vault_wire_says(answer->body, "wrapping token is not"));
+           (answer->status == 400 && vault_wire_says(answer->body, "wrapping token is not")) ||
+           (answer->status == 500 && vault_wire_says(answer->body, "cannot find token entry"));
 }
 
 static void on_unwrapped(const struct http_answer *answer, const struct failure *failure,
@@ -99,14 +100,14 @@ static void on_unwrapped(const struct http_answer *answer, const struct failure 
     } else if (failure) {
         unwrap->lost = *failure;
         look_again(unwrap);
-    } else if (answer->status >= 500 || answer->status == 429) {
-        vault_wire_explain(answer->status, answer->body, 0, unwrap->token, &unwrap->lost);
-        look_again(unwrap);
     } else if (is_used_up(answer)) {
         failure_set(&why, FAILURE_DENIED,
                     "the wrapping token was good a moment ago and is used up now: somebody else "
                     "has unwrapped it; whatever it held is known to them");
         vault_call_refuse(&unwrap->call, answer, &why);
+    } else if (answer->status >= 500 || answer->status == 429) {
+        vault_wire_explain(answer->status, answer->body, 0, unwrap->token, &unwrap->lost);
+        look_again(unwrap);
     } else if (!vault_wire_unwrapped(answer->status, answer->body, &unwrap->data, &why)) {
         vault_call_refuse(&unwrap->call, answer, &why);
     } else {

@@ -153,7 +153,8 @@ TEST(a_token_that_is_used_up_says_so_and_one_used_in_between_is_an_alarm)
     struct outcome outcome;
 
     LOOPBACK_SCRIPT(scene->server, LOOKUP, USED, SAYS("204", ""), FOUND);
-    LOOPBACK_SCRIPT(scene->server, UNWRAP, USED, SAYS("204", ""));
+    LOOPBACK_SCRIPT(scene->server, UNWRAP, USED, SAYS("204", ""),
+                    SAYS("500", "{\"errors\":[\"cannot find token entry\"]}"));
     for (int i = 0; i < 2; i++) {
         outcome = unwrap(scene, "s.wrap", NULL);
         expect_kind(&outcome.base, FAILURE_DENIED, "was used, has expired or never was one");
@@ -162,8 +163,11 @@ TEST(a_token_that_is_used_up_says_so_and_one_used_in_between_is_an_alarm)
     outcome = unwrap(scene, "s.wrap", NULL);
     expect_kind(&outcome.base, FAILURE_DENIED, "somebody else has unwrapped it");
     assert_int_equal(scene_count(scene, "POST " UNWRAP), 1);
-    outcome = unwrap(scene, "s.wrap", NULL);
-    expect_kind(&outcome.base, FAILURE_DENIED, "somebody else has unwrapped it");
+    for (int i = 0; i < 2; i++) {
+        outcome = unwrap(scene, "s.wrap", NULL);
+        expect_kind(&outcome.base, FAILURE_DENIED, "somebody else has unwrapped it");
+    }
+    assert_int_equal(scene_count(scene, "POST " UNWRAP), 3);
     scene_close(scene);
 }
 
