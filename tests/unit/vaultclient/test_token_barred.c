@@ -72,6 +72,12 @@ TEST(a_token_barred_by_cidr_says_so_and_makes_no_hot_loop_of_logins)
     scene_close(scene);
 }
 
+#define SLOWLY_DEAD                                                                                \
+    {                                                                                              \
+        .act = LOOPBACK_LAST, .delay_ms = 2050,                                                    \
+        .bytes = "HTTP/1.1 403 x\r\n\r\n{\"errors\":[\"permission denied\"]}"                      \
+    }
+
 /* On a slow way to the server it is no longer young when that comes out. */
 TEST(a_barred_token_that_is_found_out_late_makes_no_hot_loop_either)
 {
@@ -79,11 +85,7 @@ TEST(a_barred_token_that_is_found_out_late_makes_no_hot_loop_either)
     struct vault_outcome outcome;
     uint64_t from;
 
-    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH,
-                    {.act = LOOPBACK_LAST,
-                     .bytes = "HTTP/1.1 403 x\r\n\r\n{\"errors\":[\"permission denied\"]}",
-                     .delay_ms = 2050},
-                    DEAD_TOKEN);
+    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, SLOWLY_DEAD, DEAD_TOKEN, SLOWLY_DEAD, DEAD_TOKEN);
     scene_begin_barred(scene);
     outcome = scene_look(scene); /* the first may have been revoked: one more is tried at once */
     expect_kind(&outcome, FAILURE_DENIED, "permission denied");
