@@ -58,16 +58,21 @@ static bool try_again(struct request *request, uint32_t retry_after_ms)
     return true;
 }
 
-/* A quota may name its end in a header of its own, and may name none. */
+/* A quota may name its end, in one header or another, and leaves out what is less than a second: in
+ * the last one it says 0. */
 static uint32_t wait_of(const struct http_answer *answer)
 {
     uint32_t retry_after_ms = http_answer_retry_after_ms(answer);
     uint64_t reset_s;
 
-    if (retry_after_ms || !text_is(http_answer_header(answer, "X-Ratelimit-Remaining"), "0") ||
-        !text_parse_u64(http_answer_header(answer, "X-Ratelimit-Reset"), 3600, &reset_s))
+    if (answer->status != 429)
         return retry_after_ms;
-    return (uint32_t)reset_s * 1000;
+    if (http_answer_header(answer, "Retry-After").size)
+        return retry_after_ms + 1000;
+    if (!text_is(http_answer_header(answer, "X-Ratelimit-Remaining"), "0") ||
+        !text_parse_u64(http_answer_header(answer, "X-Ratelimit-Reset"), 3600, &reset_s))
+        return 0;
+    return (uint32_t)reset_s * 1000 + 1000;
 }
 
 /* A copy is behind by milliseconds, so the second of Retry-After is not waited for. */
