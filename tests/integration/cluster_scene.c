@@ -3,6 +3,8 @@
 
 #include "tests/support/test.h"
 
+#include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,5 +131,47 @@ int leader_of(struct cluster *cluster)
         if (asked.status == 200 && strstr(asked.body, "\"is_self\":true"))
             return i;
         vault_idle(&cluster->loop, 50);
+    }
+}
+
+/* ---- partitions ------------------------------------------------------------------------------ */
+
+/* Each thread for itself: it stops or dies a little later than kill() returns. */
+static bool is_in_state(pid_t pid, char state)
+{
+    char name[300], line[512];
+    struct dirent *thread;
+    bool all = true;
+    DIR *threads;
+
+    snprintf(name, sizeof name, "/proc/%d/task", pid);
+    threads = opendir(name);
+    assert_non_null(threads);
+    while ((thread = readdir(threads))) {
+        const char *behind_name;
+        FILE *file;
+
+        if (thread->d_name[0] == '.')
+            continue;
+        snprintf(name, sizeof name, "/proc/%d/task/%s/stat", pid, thread->d_name);
+        file = fopen(name, "re");
+        if (!file)
+            continue;
+        behind_name = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+        all = all && (!behind_name || behind_name[2] == state);
+        fclose(file);
+    }
+    closedir(threads);
+    return all;
+}
+
+void signal_others(struct cluster *cluster, int but, int number, char state)
+{
+    for (int i = 0; i < NODES; i++) {
+        if (i == but)
+            continue;
+        assert_int_equal(kill(cluster->pids[i], number), 0);
+        while (state && !is_in_state(cluster->pids[i], state))
+            vault_idle(&cluster->loop, 1);
     }
 }

@@ -51,4 +51,7 @@ struct asked answer_of(struct cluster *cluster, int node, const char *method, co
 /* Waits until somebody takes itself for the leader. */
 int leader_of(struct cluster *cluster);
 
+/* To all processes but one. `state`: what they are in afterwards, 0 when that is no matter. */
+void signal_others(struct cluster *cluster, int but, int number, char state);
+
 #endif

@@ -7,7 +7,6 @@
 #include "net/json.h"
 #include "tests/support/test.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -352,48 +351,36 @@ TEST(through_standbys_what_one_wraps_another_unwraps_at_once_and_only_once)
     cluster_close(cluster);
 }
 
+TEST(of_many_writers_through_all_nodes_exactly_one_wins)
+{
+    enum { WRITERS = 12 };
+    struct cluster *cluster = cluster_open();
+    struct vault_client *clients[NODES];
+    struct vault_outcome outcomes[WRITERS] = {{0}};
+    struct secret *value = secret_new(TEXT("mine"));
+    struct vault_write write = {
+        .key = vault_key_of("contended"), .field = TEXT("k"), .value = value};
+    unsigned won = 0;
+
+    for (int i = 0; i < NODES; i++)
+        clients[i] = client_of(cluster, i, 1, PATIENT_MS);
+    for (unsigned i = 0; i < WRITERS; i++)
+        assert_non_null(
+            vault_write_field(clients[i % NODES], &write, 0, vault_on_metadata, &outcomes[i]));
+    for (unsigned i = 0; i < WRITERS; i++) {
+        vault_wait(&cluster->loop, &outcomes[i]);
+        won += outcomes[i].kind == FAILURE_NONE;
+        if (outcomes[i].kind != FAILURE_NONE && outcomes[i].kind != FAILURE_CONFLICT)
+            fail_msg("writer %u: %s", i, outcomes[i].failure.text);
+    }
+    assert_int_equal(won, 1);
+    for (int i = 0; i < NODES; i++)
+        vault_shut(&cluster->loop, clients[i], 100);
+    secret_free(value);
+    cluster_close(cluster);
+}
+
 /* ---- partitions ------------------------------------------------------------------------------ */
-
-/* Each thread for itself: it stops or dies a little later than kill() returns. */
-static bool is_in_state(pid_t pid, char state)
-{
-    char name[300], line[512];
-    struct dirent *thread;
-    bool all = true;
-    DIR *threads;
-
-    snprintf(name, sizeof name, "/proc/%d/task", pid);
-    threads = opendir(name);
-    assert_non_null(threads);
-    while ((thread = readdir(threads))) {
-        const char *behind_name;
-        FILE *file;
-
-        if (thread->d_name[0] == '.')
-            continue;
-        snprintf(name, sizeof name, "/proc/%d/task/%s/stat", pid, thread->d_name);
-        file = fopen(name, "re");
-        if (!file)
-            continue;
-        behind_name = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
-        all = all && (!behind_name || behind_name[2] == state);
-        fclose(file);
-    }
-    closedir(threads);
-    return all;
-}
-
-/* `state`: what they are in afterwards, 0 when that is no matter. */
-static void signal_others(struct cluster *cluster, int but, int number, char state)
-{
-    for (int i = 0; i < NODES; i++) {
-        if (i == but)
-            continue;
-        assert_int_equal(kill(cluster->pids[i], number), 0);
-        while (state && !is_in_state(cluster->pids[i], state))
-            vault_idle(&cluster->loop, 1);
-    }
-}
 
 static void write_in_vain(struct writer *writer, bool *pointed_to_itself)
 {
@@ -569,12 +556,14 @@ int main(void)
             CASE(
                 trap_11_the_dev_clusters_secret_is_version_1_as_the_server_says_and_not_written_to),
             CASE(through_a_standby_what_was_written_is_read_at_once_when_the_read_is_decisive),
+            CASE(of_many_writers_through_all_nodes_exactly_one_wins),
             CASE(trap_3_a_secret_id_that_was_just_made_logs_in_through_a_standby_at_once),
             CASE(through_standbys_what_one_wraps_another_unwraps_at_once_and_only_once),
             CASE(through_step_downs_every_write_is_done_once_or_told_truthfully_and_no_read_lies));
     return RUN(
         CASE(a_secret_larger_than_raft_takes_is_told_so_at_once_and_not_written),
         CASE(through_a_standby_what_was_written_is_read_at_once_when_the_read_is_decisive),
+        CASE(of_many_writers_through_all_nodes_exactly_one_wins),
         CASE(trap_3_a_secret_id_that_was_just_made_logs_in_through_a_standby_at_once),
         CASE(through_standbys_what_one_wraps_another_unwraps_at_once_and_only_once),
         CASE(through_step_downs_every_write_is_done_once_or_told_truthfully_and_no_read_lies),

@@ -213,6 +213,26 @@ TEST(trap_10_a_write_that_ends_in_a_second_redirect_is_a_failure)
     pair_close(pair);
 }
 
+/* For as long as nobody else was elected. */
+TEST(a_write_outlives_a_leader_that_died_while_the_standby_still_points_to_it)
+{
+    struct pair *pair = pair_open();
+    const char *more[] = {"http://127.0.0.1:1"};
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, DATA_PATH,
+                    SAYS_WITH("307", "Location: http://127.0.0.1:1" DATA_PATH "\r\n", ""),
+                    SAYS_WITH("307", "Location: http://127.0.0.1:1" DATA_PATH "\r\n", ""),
+                    WRITTEN("1"));
+    scene_open_client(pair->scene, (struct vault_settings){.more_addresses = more,
+                                                           .more_address_count = 1,
+                                                           .timeout_ms = 20000});
+    outcome = pair_create(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(count_at(pair->scene->server, WRITE), 3);
+    pair_close(pair);
+}
+
 TEST(only_307_and_308_are_followed)
 {
     static const char *const lines[] = {"301", "302", "303"};
@@ -246,5 +266,6 @@ int main(void)
         CASE(a_decisive_read_over_tls_does_not_go_to_a_leader_without_it),
         CASE(trap_2_a_leader_that_redirects_writes_to_itself_is_no_leader),
         CASE(trap_10_a_write_that_ends_in_a_second_redirect_is_a_failure),
+        CASE(a_write_outlives_a_leader_that_died_while_the_standby_still_points_to_it),
         CASE(only_307_and_308_are_followed));
 }
