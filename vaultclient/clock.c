@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define MINUTE_MS       60000
+#define HOUR_MS         3600000
 #define DAY_MS          86400000
 #define WORTH_SAYING_MS MINUTE_MS
 
@@ -27,16 +28,32 @@ void vault_clock_take(struct vault_client *client, const struct http_answer *ans
     if (!instant_parse_http(http_answer_header(answer, "Date"), &theirs))
         return;
     client->clock_ahead_ms = our_time() - theirs;
-    client->is_clock_known = true;
+    client->their_time = theirs;
+    client->their_time_at = vault_now_ms();
+}
+
+/* Set right, our clock jumps and the server's stays: what has passed since is counted apart. */
+static int64_t their_time(const struct vault_client *client)
+{
+    return client->their_time + (int64_t)(vault_now_ms() - client->their_time_at);
 }
 
 bool vault_clock_allows(const struct vault_client *client, struct text jwt, const char *what,
                         const char *file, struct failure *why)
 {
-    int64_t expiry = vault_wire_expiry(jwt), now = our_time() - client->clock_ahead_ms;
+    int64_t expiry = vault_wire_expiry(jwt), ours = our_time(), now = ours, grace_ms = DAY_MS;
     char at[INSTANT_SIZE];
 
-    if (!expiry || now < expiry + (client->is_clock_known ? MINUTE_MS : DAY_MS))
+    if (client->their_time) {
+        bool is_fresh = vault_now_ms() - client->their_time_at < HOUR_MS;
+
+        now = their_time(client);
+        grace_ms = is_fresh ? MINUTE_MS : DAY_MS;
+        /* That clock may have been wrong, and who sends nothing never hears that it is right. */
+        if (!is_fresh && ours < now)
+            now = ours;
+    }
+    if (!expiry || now < expiry + grace_ms)
         return true;
     instant_format(expiry, at);
     return failure_set(why, FAILURE_INVALID, "the %s%s%s has expired at %s: %s", what,

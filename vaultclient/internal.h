@@ -108,7 +108,8 @@ void vault_index_drop(struct vault_client *client);
 size_t vault_index_headers(const struct vault_client *client, bool sends_index,
                            struct http_header *headers);
 void vault_clock_take(struct vault_client *client, const struct http_answer *answer);
-/* False when `jwt` has certainly expired: by the server's clock, or long ago by ours. */
+/* False when `jwt` has certainly expired: by the server's clock as of the last hour, or long ago by
+ * ours. */
 must_use bool vault_clock_allows(const struct vault_client *client, struct text jwt,
                                  const char *what, const char *file, struct failure *why);
 /* Says so when a refusal may come from a clock that is wrong. */
@@ -332,7 +333,8 @@ struct vault_client {
     unsigned leader;        /* SERVER_LIMIT: none that we may ask */
     uint64_t leader_until;  /* vault_now_ms(): so long that is believed */
     int64_t clock_ahead_ms; /* of the server's, as of its last answer */
-    bool is_clock_known;    /* there was one */
+    int64_t their_time;     /* as it said then, in ms; 0: never */
+    uint64_t their_time_at; /* vault_now_ms() */
     struct pace pace;
     bool stays_put;     /* follows no redirect */
     unsigned max_tries; /* 0: as many as net/http.h says */

@@ -250,9 +250,10 @@ uint64_t vault_wire_renewed_ms(int status, struct text body);
 /* Whoever answers so found the token bad, or its policies: 401, 403, and the 400 of
  * sys/capabilities-self for a token that is dead. */
 bool vault_wire_refuses_token(int status, struct text body);
-/* Refused for what was sent, as opposed to a server that could not decide. */
-/* When a JWT says it ends, in ms; 0 when it does not say, or is none. */
+/* When a JWT says it ends, in ms; 0 when it does not say, says a time beyond the year 9999, or is
+ * none. */
 int64_t vault_wire_expiry(struct text jwt);
+/* Refused for what was sent, as opposed to a server that could not decide. */
 bool vault_wire_login_was_refused(int status, struct text body);
 
 /* {"token":...} */

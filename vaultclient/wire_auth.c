@@ -76,6 +76,8 @@ bool vault_wire_lookup_self(struct text body, struct wire_token *ret, struct fai
     return true;
 }
 
+#define LAST_SECOND INT64_C(253402300799) /* of the year 9999 */
+
 int64_t vault_wire_expiry(struct text jwt)
 {
     cleanup_with(buffer_clear) struct buffer claims = {.limit = 65536};
@@ -90,7 +92,7 @@ int64_t vault_wire_expiry(struct text jwt)
         return 0;
     object = json_read_object(buffer_text(&claims), NULL);
     at_s = object ? json_integer_at(object, "exp", 0) : 0;
-    return at_s > 0 && at_s < INT64_MAX / 1000 ? at_s * 1000 : 0;
+    return at_s > 0 && at_s <= LAST_SECOND ? at_s * 1000 : 0;
 }
 
 uint64_t vault_wire_renewed_ms(int status, struct text body)

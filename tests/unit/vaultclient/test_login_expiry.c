@@ -4,7 +4,9 @@
 #include "tests/unit/vaultclient/scene.h"
 
 #include "base/buffer.h"
+#include "vaultclient/internal.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -109,11 +111,74 @@ TEST(once_it_is_known_the_servers_clock_decides_what_has_expired)
     credential_file_remove(&file);
 }
 
+/* ---- whose clock is believed ----------------------------------------------------------------- */
+
+static bool may_send(const struct vault_client *client, int64_t expiry_s)
+{
+    struct buffer token = {.limit = 256};
+    struct failure why;
+    char claims[64];
+    bool may;
+
+    snprintf(claims, sizeof claims, "{\"exp\":%lld}", (long long)expiry_s);
+    buffer_append_string(&token, "eyJhbGciOiJSUzI1NiJ9.");
+    buffer_append_base64url(&token, text_of(claims));
+    buffer_append_string(&token, ".c2ln");
+    may = vault_clock_allows(client, buffer_text(&token), "JWT", NULL, &why);
+    buffer_clear(&token);
+    return may;
+}
+
+static struct vault_client *hear(int64_t servers_time_s)
+{
+    static struct vault_client client;
+
+    client =
+        (struct vault_client){.their_time = servers_time_s * 1000, .their_time_at = vault_now_ms()};
+    return &client;
+}
+
+/* Whoever sends nothing hears nothing: neither that the server's clock was set right, nor that it
+ * was never wrong. */
+TEST(a_servers_clock_is_not_believed_for_ever)
+{
+    int64_t now_s = time(NULL);
+    struct vault_client *client = hear(now_s + 7200);
+
+    assert_false(may_send(client, now_s + 3600));
+    client->their_time_at -= 3600000;
+    assert_true(may_send(client, now_s + 3600));
+    /* What both clocks call long gone is, still. */
+    assert_false(may_send(client, now_s - 90000));
+}
+
+/* Ours was an hour behind when it answered, and has been set right since. */
+TEST(a_clock_of_ours_that_jumps_makes_no_token_expire)
+{
+    int64_t now_s = time(NULL);
+    struct vault_client *client = hear(now_s);
+
+    client->clock_ahead_ms = -3600000;
+    assert_true(may_send(client, now_s + 1800));
+    assert_false(may_send(client, now_s - 1800));
+}
+
+TEST(what_expires_beyond_all_calendars_has_not_expired)
+{
+    const struct vault_client *client = hear(time(NULL));
+
+    assert_true(may_send(client, INT64_MAX / 1000 - 1));
+    assert_true(may_send(client, INT64_MAX));
+}
+
 int main(void)
 {
     return RUN(
         CASE(
             a_token_of_kubernetes_that_has_expired_is_told_and_not_sent_until_its_file_is_replaced),
         CASE(a_clock_that_may_be_wrong_keeps_no_token_from_being_sent),
-        CASE(once_it_is_known_the_servers_clock_decides_what_has_expired));
+        CASE(once_it_is_known_the_servers_clock_decides_what_has_expired),
+        CASE(a_servers_clock_is_not_believed_for_ever),
+        CASE(a_clock_of_ours_that_jumps_makes_no_token_expire),
+        CASE(what_expires_beyond_all_calendars_has_not_expired));
 }
