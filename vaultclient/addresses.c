@@ -12,6 +12,7 @@
 
 #define DEFAULT_ADDRESS "https://127.0.0.1:8200"
 #define AVOIDED_MS      5000
+#define UNMET_MS        60000
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -148,6 +149,13 @@ void vault_servers_failed(struct servers *servers, unsigned which, uint64_t now)
 {
     servers->list[which].avoided_until = now + AVOIDED_MS;
     servers->list[which].has_answered = false;
+}
+
+void vault_servers_unmet(struct servers *servers, unsigned which, uint64_t now)
+{
+    struct server *server = &servers->list[which];
+
+    server->avoided_until = now + (server->is_announced ? UNMET_MS : AVOIDED_MS);
 }
 
 void vault_servers_answered(struct servers *servers, unsigned which)

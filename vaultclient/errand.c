@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#define TRY_MS          3000  /* these are answered from memory; another may be asked instead */
 #define LEADER_MS       1000  /* how long an answer of a cluster is believed */
 #define LEADER_ALONE_MS 60000 /* and that of a server without one */
 
@@ -35,8 +36,11 @@ static bool ask(struct request *request, const char *target, bool in_namespace, 
         .lane = request->plan.lane,
     };
 
-    if (client->servers.count > 1)
+    if (client->servers.count > 1) {
         http.try_timeout_ms = client->timeout_ms / 3 + 1;
+        if (http.try_timeout_ms > TRY_MS)
+            http.try_timeout_ms = TRY_MS;
+    }
     request->step = SENDING;
     request->exchange =
         http_send(client->servers.list[request->server].upstream, &http, done, request);
@@ -205,7 +209,7 @@ static void on_leader_met(const struct http_answer *answer, const struct failure
     }
     request->exchange = NULL;
     if (failure || !vault_wire_leader(answer->status, answer->body, &leader)) {
-        vault_servers_failed(&client->servers, request->server, vault_now_ms());
+        vault_servers_unmet(&client->servers, request->server, vault_now_ms());
         remember_leader(client, SERVER_LIMIT, LEADER_MS);
     } else {
         vault_servers_answered(&client->servers, request->server);

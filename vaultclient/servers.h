@@ -36,6 +36,9 @@ void vault_servers_free(struct servers *servers);
  * late. SERVER_LIMIT: all are in it. */
 unsigned vault_servers_next(const struct servers *servers, uint32_t tried, uint64_t now);
 void vault_servers_failed(struct servers *servers, unsigned which, uint64_t now);
+/* It never answered: an announced address may be good only within the cluster, and each try costs
+ * whoever waits for it some seconds. */
+void vault_servers_unmet(struct servers *servers, unsigned which, uint64_t now);
 void vault_servers_answered(struct servers *servers, unsigned which);
 /* The same, and it is asked from now on. */
 void vault_servers_worked(struct servers *servers, unsigned which);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decisive reads: what is sent so that no standby answers from an old copy. */
 #include "cluster_scene.h"
+#include "vaultclient/internal.h"
 
 /* base64 of {"cluster":"c","value":"9"}, of "10", and of another cluster's "1" */
 #define INDEX_9     "eyJjbHVzdGVyIjoiYyIsInZhbHVlIjoiOSJ9"
@@ -310,6 +311,8 @@ TEST(a_leader_that_does_not_answer_us_is_not_gone_to)
         outcome = read_decisively(pair);
         expect_kind(&outcome, FAILURE_NONE, "");
         assert_int_equal(count_at(pair->second, LEADER), 1);
+        /* Nor soon: it may be an address that is good only within the cluster. */
+        assert_true(pair->scene->client->servers.list[1].avoided_until > vault_now_ms() + 30000);
         pair_close(pair);
     }
 }
