@@ -62,7 +62,7 @@ static bool need_time(struct text object, const char *name, int64_t *at, int64_t
                       struct failure *why)
 {
     return read_time(plain_member(object, name), at, rest_ns) ||
-           failure_set(why, FAILURE_PROTOCOL, "\"%s\" is not a time", name);
+           failure_set(why, FAILURE_PROTOCOL, "expected a time at \"%s\"", name);
 }
 
 static bool need_version(struct text object, const char *name, uint32_t *ret, struct failure *why)
@@ -70,7 +70,7 @@ static bool need_version(struct text object, const char *name, uint32_t *ret, st
     uint64_t version;
 
     if (!text_parse_u64(member(object, name), UINT32_MAX, &version) || version < 1)
-        return failure_set(why, FAILURE_PROTOCOL, "\"%s\" is not a version number", name);
+        return failure_set(why, FAILURE_PROTOCOL, "expected a version number at \"%s\"", name);
     *ret = (uint32_t)version;
     return true;
 }

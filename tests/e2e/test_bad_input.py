@@ -224,7 +224,7 @@ def bad_answers(server, good_text, member):
         ("not an object", answer(b"[]"), "JSON|object|expected|without"),
         ("half of it", answer(good_text.encode()[:len(good_text) // 2], size=len(good_text)), "cut short"),
         ("duplicate keys", answer(twice.encode()), "same name|twice"),
-        ("an escaped NUL", answer(nul.encode()), "NUL|\\\\u0000|JSON"),
+        ("an escaped NUL", answer(nul.encode()), "NUL|\\\\u0000|JSON|expected a time"),
         ("a NUL", answer(raw_nul.encode()), "NUL|JSON|control"),
         ("no UTF-8", answer(broken.encode("latin-1")), "UTF-8|JSON"),
         ("a depth of 100,000", answer(b"[" * 100000), "JSON|deep"),

@@ -264,7 +264,7 @@ TEST(metadata_that_contradicts_itself_is_refused)
     assert_int_equal(why.kind, FAILURE_PROTOCOL);
     assert_false(read_metadata(METADATA("1", "{\"1\":{\"created_time\":\"yesterday\"}}"), 0,
                                &version, &why));
-    assert_non_null(strstr(why.text, "not a time"));
+    assert_non_null(strstr(why.text, "expected a time at"));
 }
 
 static int64_t nanoseconds_of(const char *time)
