@@ -113,10 +113,18 @@ static void explain_refusal(const struct login *login, const struct http_answer 
     buffer_clear(&subject);
 }
 
+/* Wrong credentials are answered 400, which something in front of the server may have put words of
+ * its own in place of; the server counts all the same. */
+static bool may_hide_refusal(const struct login *login, int status)
+{
+    return login->method->is_lockable && status == 400;
+}
+
 void vault_login_fail_with_answer(struct login *login, const char *method, const char *target,
                                   const struct http_answer *answer)
 {
     bool is_refusal = vault_wire_login_was_refused(answer->status, answer->body);
+    bool is_tls_port = vault_wire_is_tls_port(answer->body);
     struct failure why;
 
     vault_wire_explain(answer->status, answer->body, http_answer_retry_after_ms(answer),
@@ -124,7 +132,8 @@ void vault_login_fail_with_answer(struct login *login, const char *method, const
     if (is_refusal)
         explain_refusal(login, answer, &why);
     vault_request_prefix(login->client, method, target, &why);
-    vault_login_fail(login, is_refusal, &why);
+    vault_login_fail(login, is_refusal || (!is_tls_port && may_hide_refusal(login, answer->status)),
+                     &why);
 }
 
 bool vault_login_send(struct login *login, struct request_plan plan, struct buffer *target,
@@ -227,7 +236,7 @@ static void on_logged_in(const struct http_answer *answer, const struct failure 
     login_target(login, &target);
     if (failure) {
         why = *failure;
-        vault_login_fail(login, false, &why);
+        vault_login_fail(login, may_hide_refusal(login, why.http_status), &why);
     } else if (answer->status != 200) {
         vault_login_fail_with_answer(login, "POST", buffer_text(&target).start, answer);
     } else if (!vault_wire_login(answer->body, &token, &why)) {

@@ -49,6 +49,31 @@ TEST(trap_3_after_a_refusal_only_a_changed_file_is_tried_at_once_and_never_five_
     credential_file_remove(&file);
 }
 
+/* nginx with proxy_intercept_errors: five such answers are five failures all the same. */
+TEST(trap_3_a_refusal_behind_a_gateways_page_is_not_repeated_either)
+{
+    static const struct loopback_step pages[] = {SAYS("400", "<html>Bad Request</html>"),
+                                                 SAYS("400", "{\"message\":\"Bad Request\"}")};
+
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        struct scene *scene = scene_open();
+        struct secret *password = secret_new(TEXT("wrong"));
+        struct vault_auth auth = {
+            .method = VAULT_AUTH_USERPASS, .username = "ann", .password.value = password};
+        struct vault_outcome outcome;
+
+        loopback_script(scene->server, "/v1/auth/userpass/login/ann", &pages[i], 1);
+        scene_begin(scene, &auth, 5000);
+        outcome = scene_look(scene);
+        expect_kind(&outcome, outcome.kind, "; next log-in in up to 1 minute, since five");
+        vault_idle(&scene->loop, 2500);
+        scene_look(scene);
+        assert_int_equal(scene_count(scene, "POST /v1/auth/"), 1);
+        scene_close(scene);
+        secret_free(password);
+    }
+}
+
 /* The server writes names small, in its log and where it counts failures: one who looks there for
  * "Ann" finds nobody. */
 TEST(a_user_whose_name_the_server_writes_small_is_named_both_ways)
@@ -82,5 +107,6 @@ int main(void)
 {
     return RUN(
         CASE(trap_3_after_a_refusal_only_a_changed_file_is_tried_at_once_and_never_five_times),
+        CASE(trap_3_a_refusal_behind_a_gateways_page_is_not_repeated_either),
         CASE(a_user_whose_name_the_server_writes_small_is_named_both_ways));
 }
