@@ -17,9 +17,12 @@
 #define LEADER_MS       1000  /* how long an answer of a cluster is believed */
 #define LEADER_ALONE_MS 60000 /* and that of a server without one */
 
-static bool ask(struct request *request, const char *target, bool in_namespace, http_done *done)
+/* `is_once`: without an answer the request goes on all the same. */
+static bool ask(struct request *request, const char *target, bool in_namespace, bool is_once,
+                http_done *done)
 {
     const struct vault_client *client = request->client;
+    bool is_brief = is_once || client->servers.count > 1;
     uint64_t now = vault_now_ms();
     struct http_header headers[] = {
         {.name = "X-Vault-Request", .value = TEXT("true")},
@@ -31,12 +34,12 @@ static bool ask(struct request *request, const char *target, bool in_namespace, 
         .header_count = in_namespace ? 2 : 1,
         .deadline_ms = request->plan.deadline > now ? (uint32_t)(request->plan.deadline - now) : 1,
         .retry = HTTP_RETRY_SAFE,
-        .max_tries = client->servers.count > 1 ? 1 : client->max_tries,
+        .max_tries = is_brief ? 1 : client->max_tries,
         .answers_end_it = true,
         .lane = request->plan.lane,
     };
 
-    if (client->servers.count > 1) {
+    if (is_brief) {
         http.try_timeout_ms = client->timeout_ms / 3 + 1;
         if (http.try_timeout_ms > TRY_MS)
             http.try_timeout_ms = TRY_MS;
@@ -48,9 +51,9 @@ static bool ask(struct request *request, const char *target, bool in_namespace, 
 }
 
 static bool ask_or_fail(struct request *request, const char *target, bool in_namespace,
-                        http_done *done)
+                        bool is_once, http_done *done)
 {
-    if (!ask(request, target, in_namespace, done)) {
+    if (!ask(request, target, in_namespace, is_once, done)) {
         failure_out_of_memory(&request->failure);
         vault_request_end_later(request);
     }
@@ -111,7 +114,7 @@ static void ask_below_namespace(struct request *request)
 
     vault_wire_plain_target(&target, "", text_of(request->client->namespace_path),
                             "/sys/internal/ui/mounts");
-    ask_or_fail(request, buffer_text(&target).start, false, on_mounts_listed);
+    ask_or_fail(request, buffer_text(&target).start, false, false, on_mounts_listed);
 }
 
 /* Sealed or not initialised, it will say so to the request itself. */
@@ -227,7 +230,7 @@ static bool meet_leader(struct request *request, unsigned leader)
         servers->list[leader].avoided_until > vault_now_ms())
         return false;
     request->server = leader;
-    return ask_or_fail(request, "/v1/sys/leader", false, on_leader_met);
+    return ask_or_fail(request, "/v1/sys/leader", false, true, on_leader_met);
 }
 
 /* Nobody or an unknown one leads: the request goes out all the same, forwarded where the server
@@ -296,7 +299,7 @@ static void on_redirect_explained(const struct http_answer *answer, const struct
 
 bool vault_errand_about_redirect(struct request *request)
 {
-    return ask(request, "/v1/sys/leader", false, on_redirect_explained);
+    return ask(request, "/v1/sys/leader", false, false, on_redirect_explained);
 }
 
 bool vault_errand_before(struct request *request)
@@ -306,7 +309,7 @@ bool vault_errand_before(struct request *request)
     if (client->namespace_path && !client->has_namespaces && !request->has_asked_namespace &&
         !request->plan.is_farewell) {
         request->has_asked_namespace = true;
-        return ask_or_fail(request, "/v1/sys/health", true, on_health);
+        return ask_or_fail(request, "/v1/sys/health", true, false, on_health);
     }
     if (!wants_leader(request))
         return false;
@@ -317,5 +320,5 @@ bool vault_errand_before(struct request *request)
     if (request->has_asked_leader)
         return false;
     request->has_asked_leader = true;
-    return ask_or_fail(request, "/v1/sys/leader", false, on_leader);
+    return ask_or_fail(request, "/v1/sys/leader", false, true, on_leader);
 }

@@ -401,6 +401,21 @@ TEST(a_log_in_goes_where_it_can_when_the_leader_cannot_be_asked)
     pair_close(pair);
 }
 
+/* A single address, where nothing else bounds the question: what is asked for has time left. */
+TEST(a_question_who_leads_that_is_not_answered_keeps_no_log_in_from_being_made)
+{
+    struct pair *pair = pair_open();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(pair->scene->server, LOGIN_PATH, LOGIN("s.new", "3600"));
+    LOOPBACK_SCRIPT(pair->scene->server, LEADER_PATH, HANGS);
+    open_with_role(pair);
+    outcome = pair_read(pair);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    assert_int_equal(scene_count(pair->scene, LEADER), 1);
+    pair_close(pair);
+}
+
 /* As busy standbys do, for some milliseconds. */
 TEST(a_standby_that_has_not_heard_of_a_new_token_is_no_reason_to_doubt_it)
 {
@@ -504,6 +519,7 @@ int main(void)
         CASE(a_server_without_a_cluster_is_asked_once_who_leads),
         CASE(a_log_in_goes_to_the_node_that_leads_since_standbys_refuse_a_new_secret_id),
         CASE(a_log_in_goes_where_it_can_when_the_leader_cannot_be_asked),
+        CASE(a_question_who_leads_that_is_not_answered_keeps_no_log_in_from_being_made),
         CASE(a_standby_that_has_not_heard_of_a_new_token_is_no_reason_to_doubt_it),
         CASE(a_token_that_the_leader_refuses_the_same_is_denied_after_one_more_try),
         CASE(what_is_wrapped_goes_to_the_node_that_leads_and_so_does_every_question_about_it));
