@@ -55,7 +55,8 @@ void vault_request_end_later(struct request *request);
 bool vault_request_uses_own_token(const struct request *request);
 /* How far the cluster had come goes along. */
 bool vault_request_sends_index(const struct request *request);
-/* The time of the request ends before that. */
+/* The time of the request ends before that, or so soon after that another try would hardly be
+ * answered: its time-out would hide why it was made, and leave open what became of a write. */
 bool vault_request_is_late(const struct request *request, uint32_t pause_ms);
 
 /* ---- request_answer.c ------------------------------------------------------------------------ */
