@@ -22,6 +22,7 @@ static void on_unwrapped(const struct http_answer *answer, const struct failure 
     struct login *login = context;
     struct account *account = &login->client->account;
     struct failure why;
+    bool is_used_up;
 
     if (failure && failure->kind != FAILURE_AMBIGUOUS && failure->kind != FAILURE_PROTOCOL &&
         failure->kind != FAILURE_TOO_LARGE) {
@@ -29,7 +30,8 @@ static void on_unwrapped(const struct http_answer *answer, const struct failure 
         vault_login_fail(login, false, &why);
         return;
     }
-    if (failure || vault_wire_is_ambiguous(answer->status, answer->body)) {
+    is_used_up = !failure && vault_wire_is_used_up(answer->status, answer->body);
+    if (failure || (!is_used_up && vault_wire_is_ambiguous(answer->status, answer->body))) {
         failure_set(&why, FAILURE_DENIED,
                     "vault %s: the answer to unwrapping the secret id was lost, so it counts as "
                     "spent; a new wrapped secret id is needed",
@@ -37,7 +39,7 @@ static void on_unwrapped(const struct http_answer *answer, const struct failure 
         condemn(login, &why);
         return;
     }
-    if (answer->status == 429 || answer->status >= 500) {
+    if (!is_used_up && (answer->status == 429 || answer->status >= 500)) {
         vault_login_fail_with_answer(login, "POST", "/v1/sys/wrapping/unwrap", answer);
         return;
     }

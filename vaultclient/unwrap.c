@@ -81,14 +81,6 @@ static void look_again(struct unwrap_call *unwrap)
     look_up(unwrap, on_looked_up_again);
 }
 
-/* 204 and 500 are what the loser of two at the same moment may be told. */
-static bool is_used_up(const struct http_answer *answer)
-{
-    return answer->status == 204 ||
-           (answer->status == 400 && vault_wire_says(answer->body, "wrapping token is not")) ||
-           (answer->status == 500 && vault_wire_says(answer->body, "cannot find token entry"));
-}
-
 static void on_unwrapped(const struct http_answer *answer, const struct failure *failure,
                          void *context)
 {
@@ -100,7 +92,7 @@ static void on_unwrapped(const struct http_answer *answer, const struct failure 
     } else if (failure) {
         unwrap->lost = *failure;
         look_again(unwrap);
-    } else if (is_used_up(answer)) {
+    } else if (vault_wire_is_used_up(answer->status, answer->body)) {
         failure_set(&why, FAILURE_DENIED,
                     "the wrapping token was good a moment ago and is used up now: somebody else "
                     "has unwrapped it; whatever it held is known to them");

@@ -196,6 +196,8 @@ must_use bool vault_wire_wrapped(int status, struct text body, const struct secr
                                  struct wire_wrapping *ret, struct failure *why);
 must_use bool vault_wire_wrapping_lookup(int status, struct text body, struct wire_wrapping *ret,
                                          struct failure *why);
+/* What unwrapping is answered when somebody else has done it, perhaps in the same moment. */
+bool vault_wire_is_used_up(int status, struct text body);
 /* The same wrapping, looked up twice? */
 bool vault_wire_wrapping_same(const struct wire_wrapping *a, const struct wire_wrapping *b);
 /* The JSON object that was wrapped. */

@@ -135,6 +135,13 @@ bool vault_wire_wrapped(int status, struct text body, const struct secret *hidde
     return true;
 }
 
+/* 204 and 500 are what the loser of two at the same moment may be told. */
+bool vault_wire_is_used_up(int status, struct text body)
+{
+    return status == 204 || (status == 400 && vault_wire_says(body, "wrapping token is not")) ||
+           (status == 500 && vault_wire_says(body, "cannot find token entry"));
+}
+
 bool vault_wire_wrapping_lookup(int status, struct text body, struct wire_wrapping *ret,
                                 struct failure *why)
 {

@@ -119,6 +119,26 @@ TEST(a_wrapping_token_of_another_namespace_is_not_touched)
     scene_close(scene);
 }
 
+TEST(a_secret_id_that_somebody_else_unwraps_in_the_same_moment_is_an_alarm)
+{
+    static const struct loopback_step answers[] = {
+        SAYS("204", ""), SAYS("500", "{\"errors\":[\"cannot find token entry\"]}"),
+        SAYS("400", "{\"errors\":[\"wrapping token is not valid or does not exist\"]}")};
+
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct scene *scene = scene_with_wrapped("s.wrapping");
+        struct vault_outcome outcome;
+
+        LOOPBACK_SCRIPT(scene->server, "/v1/sys/wrapping/lookup",
+                        WRAPPED_BY("auth/approle/role/keydrift/secret-id"));
+        loopback_script(scene->server, "/v1/sys/wrapping/unwrap", &answers[i], 1);
+        outcome = scene_look(scene);
+        expect_kind(&outcome, FAILURE_DENIED, "somebody else may have done so");
+        assert_int_equal(scene_count(scene, UNWRAP), 1);
+        scene_close(scene);
+    }
+}
+
 TEST(an_unwrapping_whose_answer_was_lost_is_never_repeated)
 {
     static const struct loopback_step answers[] = {
@@ -149,5 +169,6 @@ int main(void)
                CASE(a_wrapping_token_from_elsewhere_is_not_touched),
                CASE(a_spared_secret_id_is_looked_up_and_neither_unwrapped_nor_removed),
                CASE(a_wrapping_token_of_another_namespace_is_not_touched),
+               CASE(a_secret_id_that_somebody_else_unwraps_in_the_same_moment_is_an_alarm),
                CASE(an_unwrapping_whose_answer_was_lost_is_never_repeated));
 }
