@@ -63,6 +63,15 @@ static void on_unwrapped(const struct http_answer *answer, const struct failure 
         vault_login_fail_to_send(login);
 }
 
+/* About the wrapping token: the server is in trouble, or it is something in front that answers. */
+static bool says_nothing(const struct http_answer *answer)
+{
+    int status = answer->status;
+
+    return status >= 500 || status == 429 ||
+           (status != 200 && status != 204 && vault_wire_is_foreign(answer->body));
+}
+
 static void on_wrapping_known(const struct http_answer *answer, const struct failure *failure,
                               void *context)
 {
@@ -77,7 +86,7 @@ static void on_wrapping_known(const struct http_answer *answer, const struct fai
         vault_login_fail(login, false, &why);
         return;
     }
-    if (answer->status >= 500 || answer->status == 429) {
+    if (says_nothing(answer)) {
         vault_login_fail_with_answer(login, "POST", "/v1/sys/wrapping/lookup", answer);
         return;
     }

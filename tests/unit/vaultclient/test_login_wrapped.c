@@ -119,6 +119,28 @@ TEST(a_wrapping_token_of_another_namespace_is_not_touched)
     scene_close(scene);
 }
 
+TEST(a_gateway_that_lets_nobody_look_condemns_no_wrapping_token)
+{
+    static const struct loopback_step answers[] = {SAYS("403", "RBAC: access denied"),
+                                                   SAYS("404", "not found"),
+                                                   SAYS("503", "no healthy upstream")};
+
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct scene *scene = scene_with_wrapped("s.wrapping");
+        struct loopback_step steps[] = {answers[i],
+                                        WRAPPED_BY("auth/approle/role/keydrift/secret-id")};
+        struct vault_outcome outcome;
+
+        loopback_script(scene->server, "/v1/sys/wrapping/lookup", steps, 2);
+        LOOPBACK_SCRIPT(scene->server, "/v1/sys/wrapping/unwrap",
+                        SAYS("200", "{\"data\":{\"secret_id\":\"inner\"}}"));
+        LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1200"));
+        outcome = scene_look_until(scene, "POST " LOGIN_PATH, 1);
+        expect_kind(&outcome, FAILURE_NONE, "");
+        scene_close(scene);
+    }
+}
+
 TEST(a_secret_id_that_somebody_else_unwraps_in_the_same_moment_is_an_alarm)
 {
     static const struct loopback_step answers[] = {
@@ -169,6 +191,7 @@ int main(void)
                CASE(a_wrapping_token_from_elsewhere_is_not_touched),
                CASE(a_spared_secret_id_is_looked_up_and_neither_unwrapped_nor_removed),
                CASE(a_wrapping_token_of_another_namespace_is_not_touched),
+               CASE(a_gateway_that_lets_nobody_look_condemns_no_wrapping_token),
                CASE(a_secret_id_that_somebody_else_unwraps_in_the_same_moment_is_an_alarm),
                CASE(an_unwrapping_whose_answer_was_lost_is_never_repeated));
 }
