@@ -1,55 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/adapters/vault_copy.h"
 #include "tests/support/test.h"
-#include "tests/unit/agent/desk.h"
+#include "tests/unit/agent/copy_scene.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define MOUNTS   "GET /v1/sys/internal/ui/mounts/kv"
-#define METADATA "GET /v1/kv/metadata/team/app"
-#define DATA     "GET /v1/kv/data/team/app"
-
-struct outcome {
-    bool is_done;
-    unsigned times;
-    struct copy_fact fact;
-    struct failure failure;
-    char why[100], value[100], missing[200], policy[500];
-    struct copy_rights rights;
-    struct copy_version written;
-};
-
-static struct desk desk;
-static struct vault_client *client;
-static struct fingerprinter *fingerprinter;
-static struct secret_copy *copy;
-static bool is_closed;
-
-/* ---- scene ----------------------------------------------------------------------------------- */
-
-static void told(struct outcome *outcome, const void *success, const struct failure *failure)
-{
-    assert_true(!success == !!failure);
-    outcome->is_done = true;
-    outcome->times++;
-    if (failure)
-        outcome->failure = *failure;
-}
-
-static void on_read(const struct copy_fact *fact, const struct secret *value,
-                    const struct failure *failure, void *context)
-{
-    struct outcome *outcome = context;
-
-    told(outcome, fact, failure);
-    if (fact)
-        outcome->fact = *fact;
-    if (fact && fact->why)
-        snprintf(outcome->why, sizeof(outcome->why), "%s", fact->why);
-    if (value)
-        snprintf(outcome->value, sizeof(outcome->value), "%s", secret_reveal(value).start);
-}
 
 static void on_written(const struct copy_version *version, const struct failure *failure,
                        void *context)
@@ -59,116 +13,6 @@ static void on_written(const struct copy_version *version, const struct failure 
     told(outcome, version, failure);
     if (version)
         outcome->written = *version;
-}
-
-static void on_rights(const struct copy_rights *rights, const struct failure *failure,
-                      void *context)
-{
-    struct outcome *outcome = context;
-
-    told(outcome, rights, failure);
-    if (!rights)
-        return;
-    outcome->rights = *rights;
-    snprintf(outcome->missing, sizeof(outcome->missing), "%.*s", TEXT_ARG(rights->missing));
-    snprintf(outcome->policy, sizeof(outcome->policy), "%.*s", TEXT_ARG(rights->policy));
-}
-
-static void mount_is(int kv)
-{
-    char body[200];
-
-    snprintf(body, sizeof(body),
-             "{\"data\":{\"path\":\"kv/\",\"type\":\"kv\",\"options\":{\"version\":\"%d\"}}}", kv);
-    desk_answer(&desk, MOUNTS, 200, body, NULL);
-}
-
-static void open_scene(int kv)
-{
-    struct secret *token = secret_new(TEXT("canary-token"));
-    struct secret *key = secret_new(TEXT("0123456789abcdef0123456789abcdef"));
-    struct vault_settings settings = {.timeout_ms = 3000};
-    struct failure why = {0};
-
-    desk_open(&desk);
-    settings.address = desk.origin;
-    settings.auth.token.value = token;
-    client = vault_client_open(desk.http, &settings, &why);
-    assert_string_equal(why.text, "");
-    fingerprinter = fingerprinter_new(key);
-    copy = vault_copy_new(client, fingerprinter, azure_key_kind_named(TEXT("storage-account")),
-                          "kv", "team/app", "api_key", 1);
-    assert_non_null(copy);
-    mount_is(kv);
-    desk_answer(&desk, "GET /v1/auth/token/lookup-self", 200,
-                "{\"data\":{\"ttl\":0,\"renewable\":false}}", NULL);
-    secret_free(token);
-    secret_free(key);
-}
-
-static void close_client(void)
-{
-    is_closed = false;
-    vault_client_close(client, 0, desk_on_closed, &is_closed);
-    desk_wait(&desk, &is_closed);
-}
-
-static void close_scene(void)
-{
-    close_client();
-    vault_copy_free(copy);
-    fingerprinter_free(fingerprinter);
-    desk_close(&desk);
-}
-
-/* Created so many seconds after the first of January 2026. */
-#define CREATED "2026-01-01T00:00:%02u.123456789Z"
-
-static void metadata_is(unsigned version, unsigned seconds, const char *deletion, bool destroyed)
-{
-    char body[600];
-
-    snprintf(body, sizeof(body),
-             "{\"data\":{\"current_version\":%u,\"created_time\":\"2026-01-01T00:00:00Z\","
-             "\"versions\":{\"%u\":{\"created_time\":\"" CREATED "\",\"deletion_time\":\"%s\","
-             "\"destroyed\":%s}}}}",
-             version, version, seconds, deletion, destroyed ? "true" : "false");
-    desk_answer(&desk, METADATA, 200, body, NULL);
-}
-
-static void data_is(unsigned version, unsigned seconds, const char *fields)
-{
-    char body[600], where[100];
-
-    snprintf(body, sizeof(body),
-             "{\"data\":{\"data\":{%s},\"metadata\":{\"version\":%u,\"created_time\":\"" CREATED
-             "\",\"deletion_time\":\"\",\"destroyed\":false}}}",
-             fields, version, seconds);
-    snprintf(where, sizeof(where), DATA "?version=%u", version);
-    desk_answer(&desk, where, 200, body, NULL);
-}
-
-/* A present version, the value with it. */
-static void version_is(unsigned version, unsigned seconds, const char *value)
-{
-    char field[200];
-
-    snprintf(field, sizeof(field), "\"api_key\":\"%s\"", value);
-    metadata_is(version, seconds, "", false);
-    data_is(version, seconds, field);
-}
-
-static struct outcome read_it(bool decisive)
-{
-    struct outcome outcome = {0};
-
-    assert_non_null(copy->read(copy, decisive, on_read, &outcome));
-    assert_int_equal(outcome.times, 0);
-    desk_wait(&desk, &outcome.is_done);
-    desk_run(&desk, 1);
-    assert_int_equal(outcome.times, 1);
-    assert_null(strstr(outcome.failure.text, "canary"));
-    return outcome;
 }
 
 /* ---- what is read ---------------------------------------------------------------------------- */
@@ -434,133 +278,6 @@ TEST(of_a_connection_string_the_key_inside_is_the_copy_and_writing_replaces_only
     close_scene();
 }
 
-/* ---- rights ---------------------------------------------------------------------------------- */
-
-static struct outcome rights_for(bool for_writing, const char *data, const char *metadata)
-{
-    struct outcome outcome = {0};
-    char body[500];
-
-    snprintf(body, sizeof(body),
-             "{\"data\":{\"kv/data/team/app\":[%s],\"kv/team/app\":[%s],"
-             "\"kv/metadata/team/app\":[%s],\"capabilities\":[%s]}}",
-             data, data, metadata, data);
-    desk_answer(&desk, "POST /v1/sys/capabilities-self", 200, body, NULL);
-    assert_non_null(copy->rights(copy, for_writing, on_rights, &outcome));
-    desk_wait(&desk, &outcome.is_done);
-    assert_string_equal(outcome.failure.text, "");
-    return outcome;
-}
-
-static struct outcome rights_are(const char *data, const char *metadata)
-{
-    return rights_for(true, data, metadata);
-}
-
-#define RULE(path, capabilities) "path \"" path "\" {\n  capabilities = [" capabilities "]\n}\n"
-
-TEST(what_is_missing_comes_with_the_policy_that_grants_it)
-{
-    struct outcome outcome;
-
-    open_scene(2);
-    version_is(3, 5, "canary");
-    read_it(false);
-    assert_string_equal(rights_are("\"read\",\"update\"", "\"read\"").policy, "");
-    assert_string_equal(rights_are("\"read\"", "\"read\"").policy,
-                        RULE("kv/data/team/app", "\"create\", \"read\", \"update\""));
-    outcome = rights_for(false, "\"read\"", "\"read\"");
-    assert_string_equal(outcome.missing, "");
-    outcome = rights_for(false, "\"deny\"", "\"deny\"");
-    assert_string_equal(outcome.missing, "read on kv/data/team/app, read on kv/metadata/team/app");
-    assert_string_equal(outcome.policy, RULE("kv/data/team/app", "\"read\"")
-                                            RULE("kv/metadata/team/app", "\"read\""));
-    close_scene();
-}
-
-/* Nor does it tell whether there is one. */
-TEST(where_vault_does_not_tell_what_the_mount_is_a_policy_comes_all_the_same)
-{
-    struct outcome outcome;
-
-    open_scene(2);
-    desk_answer(&desk, MOUNTS, 403,
-                "{\"errors\":[\"preflight capability check returned 403, please ensure client's "
-                "policies grant access to path \\\"kv/\\\"\"]}",
-                NULL);
-    outcome = rights_for(false, "\"deny\"", "\"deny\"");
-    assert_string_equal(outcome.policy, RULE("kv/data/team/app", "\"read\"")
-                                            RULE("kv/metadata/team/app", "\"read\""));
-    assert_string_equal(outcome.missing,
-                        "read on kv/data/team/app, read on kv/metadata/team/app (as KV version 2: "
-                        "Vault does not tell whether there is a mount \"kv\")");
-    outcome = rights_for(false, "\"read\"", "\"read\"");
-    assert_string_equal(outcome.policy, "");
-    assert_string_equal(
-        outcome.missing,
-        "the KV version of the mount \"kv\", which Vault does not tell: set kv_version");
-    close_scene();
-}
-
-TEST(a_name_with_quotes_is_quoted_in_the_policy)
-{
-    struct outcome outcome = {0};
-    struct secret_copy *odd;
-
-    open_scene(2);
-    odd = vault_copy_new(client, fingerprinter, NULL, "kv", "a\"b\\c", "k", 1);
-    desk_answer(&desk, "POST /v1/sys/capabilities-self", 200,
-                "{\"data\":{\"kv/data/a\\\"b\\\\c\":[\"deny\"],"
-                "\"kv/metadata/a\\\"b\\\\c\":[\"read\"]}}",
-                NULL);
-    assert_non_null(odd->rights(odd, false, on_rights, &outcome));
-    desk_wait(&desk, &outcome.is_done);
-    assert_string_equal(outcome.policy, RULE("kv/data/a\\\"b\\\\c", "\"read\""));
-    close_client();
-    vault_copy_free(odd);
-    vault_copy_free(copy);
-    fingerprinter_free(fingerprinter);
-    desk_close(&desk);
-}
-
-TEST(missing_rights_are_named_with_their_paths)
-{
-    struct outcome outcome;
-
-    open_scene(2);
-    version_is(3, 5, "canary");
-    read_it(false);
-    outcome = rights_are("\"read\",\"update\"", "\"read\"");
-    assert_true(outcome.rights.may_read && outcome.rights.may_write);
-    assert_string_equal(outcome.missing, "");
-    assert_true(rights_are("\"read\",\"patch\"", "\"read\"").rights.may_write);
-    outcome = rights_are("\"read\",\"create\"", "\"read\"");
-    assert_true(outcome.rights.may_read && !outcome.rights.may_write);
-    assert_string_equal(outcome.missing, "update on kv/data/team/app");
-    outcome = rights_are("\"deny\"", "\"deny\"");
-    assert_false(outcome.rights.may_read || outcome.rights.may_write);
-    assert_string_equal(outcome.missing, "read on kv/data/team/app, update on kv/data/team/app, "
-                                         "read on kv/metadata/team/app");
-    desk_answer(&desk, METADATA, 404, "{\"errors\":[]}", NULL);
-    read_it(false);
-    outcome = rights_are("\"read\",\"update\"", "\"read\"");
-    assert_string_equal(outcome.missing, "create on kv/data/team/app");
-    close_scene();
-}
-
-TEST(kv_1_cannot_be_written_safely)
-{
-    struct outcome outcome;
-
-    open_scene(1);
-    read_it(false);
-    outcome = rights_are("\"read\",\"update\",\"create\"", "");
-    assert_true(outcome.rights.may_read);
-    assert_false(outcome.rights.may_write);
-    assert_non_null(strstr(outcome.missing, "check-and-set"));
-    close_scene();
-}
-
 /* ---- several at once, canceled, closed ------------------------------------------------------- */
 
 TEST(several_reads_at_once_each_get_their_answer)
@@ -633,10 +350,7 @@ int main(void)
         CASE(kv_1_has_no_versions_so_the_value_is_read_each_time),
         CASE(a_write_rests_on_the_version_that_was_seen_and_older_ones_are_stale_from_then_on),
         CASE(of_a_connection_string_the_key_inside_is_the_copy_and_writing_replaces_only_that),
-        CASE(what_is_missing_comes_with_the_policy_that_grants_it),
-        CASE(where_vault_does_not_tell_what_the_mount_is_a_policy_comes_all_the_same),
-        CASE(a_name_with_quotes_is_quoted_in_the_policy),
-        CASE(missing_rights_are_named_with_their_paths), CASE(kv_1_cannot_be_written_safely),
+
         CASE(several_reads_at_once_each_get_their_answer),
         CASE(a_read_can_be_canceled_at_each_of_its_steps),
         CASE(a_read_ends_with_its_client_and_none_begins_after));
