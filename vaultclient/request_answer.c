@@ -263,7 +263,7 @@ static void tell(struct request *request, const struct http_answer *answer,
         explain(request, answer, NULL);
         vault_request_fail(request);
     } else if (vault_wire_refuses_token(answer->status, answer->body) &&
-               vault_request_uses_own_token(request)) {
+               !vault_wire_is_foreign(answer->body) && vault_request_uses_own_token(request)) {
         on_denied(request, answer);
     } else if (!vault_wire_is_upgrading(answer->status, answer->body) ||
                !wait_for_upgrade(request)) {

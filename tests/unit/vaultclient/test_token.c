@@ -115,6 +115,23 @@ TEST(a_403_that_is_not_the_servers_own_refuses_no_login)
     scene_close(scene);
 }
 
+/* Whether the token lives, and what its policies say, has nothing to do with it. */
+TEST(a_403_that_is_not_the_servers_own_says_nothing_about_the_token)
+{
+    struct scene *scene = scene_with_token();
+    struct vault_outcome outcome;
+
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, SAYS("403", "RBAC: access denied"), LOOK_OK);
+    outcome = scene_look(scene);
+    expect_kind(&outcome, FAILURE_DENIED, "answered 403, but not in Vault's words: a proxy stands");
+    assert_null(strstr(outcome.failure.text, "polic"));
+    assert_int_equal(outcome.failure.http_status, 403);
+    assert_int_equal(scene_count(scene, "GET " LOOKUP_PATH), 1); /* at the beginning */
+    outcome = scene_look(scene);
+    expect_kind(&outcome, FAILURE_NONE, "");
+    scene_close(scene);
+}
+
 /* From whatever stands in front of a server that is away: no reason for minutes of silence. */
 TEST(a_404_that_is_not_the_servers_own_refuses_no_login)
 {
@@ -281,6 +298,7 @@ int main(void)
                CASE(a_login_that_failed_otherwise_is_repeated_with_care),
                CASE(a_login_under_a_quota_waits_its_turn_and_is_no_refusal),
                CASE(a_403_that_is_not_the_servers_own_refuses_no_login),
+               CASE(a_403_that_is_not_the_servers_own_says_nothing_about_the_token),
                CASE(a_404_that_is_not_the_servers_own_refuses_no_login),
                CASE(many_refusals_ask_once_whether_the_token_lives),
                CASE(a_refusal_by_policy_asks_once_and_not_each_time),
