@@ -229,3 +229,21 @@ void expect_kind(const struct vault_outcome *outcome, enum failure_kind kind, co
         fail_msg("expected %s with \"%s\", got %s: %s", failure_kind_name(kind), part,
                  failure_kind_name(outcome->kind), outcome->failure.text);
 }
+
+char *make_role(struct scene *scene, const char *name, const char *settings)
+{
+    char path[96];
+
+    snprintf(path, sizeof path, "auth/approle/role/%s", name);
+    administer(scene, "POST", path, settings);
+    snprintf(path, sizeof path, "auth/approle/role/%s/role-id", name);
+    return administer_for(scene, NULL, "GET", path, NULL, "data.role_id");
+}
+
+char *make_secret_id(struct scene *scene, const char *name)
+{
+    char path[96];
+
+    snprintf(path, sizeof path, "auth/approle/role/%s/secret-id", name);
+    return administer_for(scene, NULL, "POST", path, "{}", "data.secret_id");
+}

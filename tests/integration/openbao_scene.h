@@ -53,6 +53,9 @@ void administer(struct scene *scene, const char *method, const char *path, const
 /* A member of the answer, to free(). */
 char *administer_for(struct scene *scene, const char *ttl, const char *method, const char *path,
                      const char *body, const char *member);
+/* An AppRole, and a secret id of one: the role's id and the secret id, to free(). */
+char *make_role(struct scene *scene, const char *name, const char *settings);
+char *make_secret_id(struct scene *scene, const char *name);
 
 /* The answer to a GET of `path` contains `part`. */
 void expect_body(struct scene *scene, const char *path, const char *part);

@@ -265,24 +265,6 @@ TEST(a_user_that_is_bound_to_other_addresses_or_cannot_be_is_told_so)
 
 /* ---- the lock-out ---------------------------------------------------------------------------- */
 
-static char *make_role(struct scene *scene, const char *name, const char *settings)
-{
-    char path[96];
-
-    snprintf(path, sizeof path, "auth/approle/role/%s", name);
-    administer(scene, "POST", path, settings);
-    snprintf(path, sizeof path, "auth/approle/role/%s/role-id", name);
-    return administer_for(scene, NULL, "GET", path, NULL, "data.role_id");
-}
-
-static char *make_secret_id(struct scene *scene, const char *name)
-{
-    char path[96];
-
-    snprintf(path, sizeof path, "auth/approle/role/%s/secret-id", name);
-    return administer_for(scene, NULL, "POST", path, "{}", "data.secret_id");
-}
-
 /* The trap that the silence after a refusal keeps clear of: five failures, of anybody's. */
 TEST(trap_3_a_role_that_others_have_locked_is_told_as_such)
 {

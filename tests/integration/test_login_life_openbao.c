@@ -8,24 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *make_role(struct scene *scene, const char *name, const char *settings)
-{
-    char path[96];
-
-    snprintf(path, sizeof path, "auth/approle/role/%s", name);
-    administer(scene, "POST", path, settings);
-    snprintf(path, sizeof path, "auth/approle/role/%s/role-id", name);
-    return administer_for(scene, NULL, "GET", path, NULL, "data.role_id");
-}
-
-static char *make_secret_id(struct scene *scene, const char *name)
-{
-    char path[96];
-
-    snprintf(path, sizeof path, "auth/approle/role/%s/secret-id", name);
-    return administer_for(scene, NULL, "POST", path, "{}", "data.secret_id");
-}
-
 /* Side by side, since each takes its time: nobody who reads every half second notices anything. */
 TEST(batch_and_periodic_tokens_and_those_with_a_maximum_are_renewed_and_replaced_in_time)
 {

@@ -175,3 +175,17 @@ void expect_kind(const struct vault_outcome *outcome, enum failure_kind kind, co
         fail_msg("expected %s with \"%s\", got %s: %s", failure_kind_name(kind), part,
                  failure_kind_name(outcome->kind), outcome->failure.text);
 }
+
+void scene_begin_login(struct scene *scene, const struct vault_auth *auth, uint32_t timeout_ms)
+{
+    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
+    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
+    scene->client = scene_client(scene, auth, NULL, timeout_ms);
+}
+
+void scene_wait_for(struct scene *scene, const char *beginning, unsigned n)
+{
+    for (int i = 0; i < 2000 && scene_count(scene, beginning) < n; i++)
+        vault_idle(&scene->loop, 10);
+    assert_int_equal(scene_count(scene, beginning), n);
+}

@@ -70,6 +70,8 @@ struct scene *scene_open(void);
 /* A namespace is one that the server heeds. */
 struct vault_client *scene_client(struct scene *scene, const struct vault_auth *auth,
                                   const char *namespace_path, uint32_t timeout_ms);
+/* A client of the scene's that logs in this way, and something to look at once it has. */
+void scene_begin_login(struct scene *scene, const struct vault_auth *auth, uint32_t timeout_ms);
 /* The address and the token "s.given" unless they are set, no proxy, and a mount "kv" of version 2
  * at the scene's server. Closed with the scene. */
 void scene_open_client(struct scene *scene, struct vault_settings settings);
@@ -80,6 +82,9 @@ struct vault_outcome scene_look(struct scene *scene);
 /* Looks until the n-th request that begins with `login` has come; the pause before it must be a
  * matter of seconds. The last look's outcome. */
 struct vault_outcome scene_look_until(struct scene *scene, const char *login, unsigned n);
+/* Until the n-th request that begins so has come, without asking for anything, which alone might
+ * make the client log in. */
+void scene_wait_for(struct scene *scene, const char *beginning, unsigned n);
 
 /* A file of its own folder, with something to log in with. */
 struct credential_file {

@@ -12,13 +12,6 @@
 
 #define KUBERNETES "/v1/auth/kubernetes/login"
 
-static void scene_begin(struct scene *scene, const struct vault_auth *auth, uint32_t timeout_ms)
-{
-    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
-    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
-    scene->client = scene_client(scene, auth, NULL, timeout_ms);
-}
-
 /* {"alg":"RS256"}.{"exp":...}: of 2001-09-09, and of 2286 */
 #define EXPIRED "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjEwMDAwMDAwMDB9.c2ln"
 #define LASTING "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjk5OTk5OTk5OTl9.c2ln"
@@ -37,7 +30,7 @@ TEST(a_token_of_kubernetes_that_has_expired_is_told_and_not_sent_until_its_file_
         char part[160];
 
         LOOPBACK_SCRIPT(scene->server, "/v1/auth/here/login", LOGIN("s.one", "1200"));
-        scene_begin(scene, &auth, 5000);
+        scene_begin_login(scene, &auth, 5000);
         outcome = scene_look(scene);
         snprintf(part, sizeof part,
                  " in %s has expired at 2001-09-09T01:46:40Z: its file is not kept up to date",
@@ -69,7 +62,7 @@ TEST(a_clock_that_may_be_wrong_keeps_no_token_from_being_sent)
     file = credential_file_new(buffer_text(&token).start);
     auth.jwt.file = file.path;
     LOOPBACK_SCRIPT(scene->server, KUBERNETES, LOGIN("s.one", "1200"));
-    scene_begin(scene, &auth, 5000);
+    scene_begin_login(scene, &auth, 5000);
     outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
     buffer_clear(&token);
@@ -94,7 +87,7 @@ TEST(once_it_is_known_the_servers_clock_decides_what_has_expired)
 
     LOOPBACK_SCRIPT(scene->server, KUBERNETES, ON_NEW_YEAR("s.one"), ON_NEW_YEAR("s.two"));
     LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self", SAYS("204", ""));
-    scene_begin(scene, &auth, 5000);
+    scene_begin_login(scene, &auth, 5000);
     outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
     credential_file_replace(&file, AFTER_NEW_YEAR);

@@ -11,13 +11,6 @@
 #define KUBERNETES "/v1/auth/kubernetes/login"
 #define REFUSED    SAYS("400", "{\"errors\":[\"no\"]}")
 
-static void scene_begin(struct scene *scene, const struct vault_auth *auth, uint32_t timeout_ms)
-{
-    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
-    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
-    scene->client = scene_client(scene, auth, NULL, timeout_ms);
-}
-
 /* ---- files ----------------------------------------------------------------------------------- */
 
 TEST(a_projected_token_is_read_again_at_each_login)
@@ -30,7 +23,7 @@ TEST(a_projected_token_is_read_again_at_each_login)
 
     LOOPBACK_SCRIPT(scene->server, KUBERNETES, LOGIN("s.one", "1"), LOGIN("s.two", "1200"));
     LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self", SAYS("204", ""));
-    scene_begin(scene, &auth, 5000);
+    scene_begin_login(scene, &auth, 5000);
     outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
     credential_file_replace(&file, "second.pod.token\n");
@@ -48,7 +41,7 @@ TEST(a_pods_token_is_where_kubernetes_puts_it)
     struct vault_auth auth = {.method = VAULT_AUTH_KUBERNETES, .role = "web"};
     struct vault_outcome outcome;
 
-    scene_begin(scene, &auth, 5000);
+    scene_begin_login(scene, &auth, 5000);
     outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_INVALID,
                 "cannot read the service account token from "
@@ -109,7 +102,7 @@ TEST(bad_credential_files_are_told_exactly_and_nothing_is_sent)
         struct vault_auth auth = {.method = VAULT_AUTH_TOKEN_FILE, .token.file = file.path};
         struct vault_outcome outcome;
 
-        scene_begin(scene, &auth, 5000);
+        scene_begin_login(scene, &auth, 5000);
         outcome = scene_look(scene);
         expect_kind(&outcome, FAILURE_INVALID, cases[i].part);
         expect_kind(&outcome, FAILURE_INVALID, file.path);
@@ -139,7 +132,7 @@ TEST(what_is_no_file_of_a_token_is_told_exactly_and_nothing_is_sent)
 
         unlink(file.path);
         cases[i].put(file.path);
-        scene_begin(scene, &auth, 5000);
+        scene_begin_login(scene, &auth, 5000);
         outcome = scene_look(scene);
         expect_kind(&outcome, FAILURE_INVALID, cases[i].part);
         expect_kind(&outcome, FAILURE_INVALID, file.path);
@@ -160,7 +153,7 @@ TEST(a_token_file_that_may_not_be_read_is_told_exactly_and_nothing_is_sent)
 
     assert_int_equal(chmod(file.path, 0), 0);
     assert_int_equal(chmod(file.folder, 0755), 0);
-    scene_begin(scene, &auth, 5000);
+    scene_begin_login(scene, &auth, 5000);
     assert_int_equal(geteuid() == 0 ? seteuid(65534) : 0, 0);
     outcome = scene_look(scene);
     assert_int_equal(getuid() == 0 ? seteuid(0) : 0, 0);
@@ -196,7 +189,7 @@ TEST(a_secret_ids_file_is_removed_once_read_and_what_it_held_used_again)
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1"), LOGIN("s.two", "1"),
                     LOGIN("s.three", "1200"));
     LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self", SAYS("204", ""));
-    scene_begin(scene, &auth, 5000);
+    scene_begin_login(scene, &auth, 5000);
     outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_int_not_equal(access(file.path, F_OK), 0);
@@ -224,7 +217,7 @@ TEST(a_new_secret_id_is_noticed_after_a_refusal_and_removed_too)
     struct vault_outcome outcome;
 
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, REFUSED, LOGIN("s.one", "1200"));
-    scene_begin(scene, &auth, 5000);
+    scene_begin_login(scene, &auth, 5000);
     outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_DENIED, "refused");
     vault_idle(&scene->loop, 1010);
@@ -250,7 +243,7 @@ TEST(a_secret_id_that_cannot_be_removed_is_not_used)
     struct vault_auth auth = approle_with(&file, role);
     struct vault_outcome outcome;
 
-    scene_begin(scene, &auth, 5000);
+    scene_begin_login(scene, &auth, 5000);
     outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_INVALID, "cannot remove /proc/sys/kernel/random/boot_id");
     assert_int_equal(scene_count(scene, "POST "), 0);
@@ -270,7 +263,7 @@ TEST(a_secret_id_in_a_folder_that_is_read_only_is_neither_removed_nor_used)
 
     assert_int_equal(chmod(file.path, 0644), 0);
     assert_int_equal(chmod(file.folder, 0555), 0);
-    scene_begin(scene, &auth, 5000);
+    scene_begin_login(scene, &auth, 5000);
     assert_int_equal(geteuid() == 0 ? seteuid(65534) : 0, 0);
     outcome = scene_look(scene);
     assert_int_equal(getuid() == 0 ? seteuid(0) : 0, 0);
@@ -301,7 +294,7 @@ TEST(a_removed_wrapping_token_is_unwrapped_once_for_all_logins)
                     SAYS("200", "{\"data\":{\"secret_id\":\"inner\"}}"));
     LOOPBACK_SCRIPT(scene->server, LOGIN_PATH, LOGIN("s.one", "1"), LOGIN("s.two", "1200"));
     LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/renew-self", SAYS("204", ""));
-    scene_begin(scene, &auth, 5000);
+    scene_begin_login(scene, &auth, 5000);
     outcome = scene_look_until(scene, "POST " LOGIN_PATH, 2);
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_int_equal(scene_count(scene, "POST /v1/sys/wrapping/unwrap"), 1);

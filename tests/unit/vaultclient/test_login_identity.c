@@ -4,13 +4,6 @@
 
 #include <string.h>
 
-static void scene_begin(struct scene *scene, const struct vault_auth *auth, uint32_t timeout_ms)
-{
-    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
-    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
-    scene->client = scene_client(scene, auth, NULL, timeout_ms);
-}
-
 /* ---- identities that are fetched ---------------------------------------------------------------
  */
 
@@ -78,7 +71,7 @@ static struct scene *scene_with_fetcher(struct fetcher *fetcher, uint32_t timeou
 
     uv_timer_init(&scene->loop, &fetcher->timer);
     fetcher->timer.data = fetcher;
-    scene_begin(scene, &auth, timeout_ms);
+    scene_begin_login(scene, &auth, timeout_ms);
     return scene;
 }
 

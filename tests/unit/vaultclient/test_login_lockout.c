@@ -9,13 +9,6 @@
 
 #define REFUSED SAYS("400", "{\"errors\":[\"no\"]}")
 
-static void scene_begin(struct scene *scene, const struct vault_auth *auth, uint32_t timeout_ms)
-{
-    LOOPBACK_SCRIPT(scene->server, MOUNT_PATH, MOUNT_V2);
-    LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
-    scene->client = scene_client(scene, auth, NULL, timeout_ms);
-}
-
 TEST(trap_3_after_a_refusal_only_a_changed_file_is_tried_at_once_and_never_five_times)
 {
     struct scene *scene = scene_open();
@@ -28,7 +21,7 @@ TEST(trap_3_after_a_refusal_only_a_changed_file_is_tried_at_once_and_never_five_
                                          "20 minutes,", "20 minutes,", "20 minutes,"};
 
     LOOPBACK_SCRIPT(scene->server, "/v1/auth/userpass/login/ann", REFUSED);
-    scene_begin(scene, &auth, 5000);
+    scene_begin_login(scene, &auth, 5000);
     outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_DENIED, "refused");
     expect_kind(&outcome, FAILURE_DENIED, "; next log-in in up to 1 minute, since five failures");
@@ -63,7 +56,7 @@ TEST(trap_3_a_refusal_behind_a_gateways_page_is_not_repeated_either)
         struct vault_outcome outcome;
 
         loopback_script(scene->server, "/v1/auth/userpass/login/ann", &pages[i], 1);
-        scene_begin(scene, &auth, 5000);
+        scene_begin_login(scene, &auth, 5000);
         outcome = scene_look(scene);
         expect_kind(&outcome, outcome.kind, "; next log-in in up to 1 minute, since five");
         vault_idle(&scene->loop, 2500);
@@ -95,7 +88,7 @@ TEST(a_user_whose_name_the_server_writes_small_is_named_both_ways)
         struct vault_outcome outcome;
 
         loopback_script(scene->server, cases[i].path, &refusal, 1);
-        scene_begin(scene, &auth, 5000);
+        scene_begin_login(scene, &auth, 5000);
         outcome = scene_look(scene);
         expect_kind(&outcome, FAILURE_DENIED, cases[i].part);
         scene_close(scene);

@@ -22,21 +22,13 @@ static struct scene *scene_begin(const struct loopback_step *logins, size_t coun
     return scene;
 }
 
-/* Without asking for anything, which alone might make the client log in. */
-static void wait_for(struct scene *scene, const char *beginning, unsigned n)
-{
-    for (int i = 0; i < 2000 && scene_count(scene, beginning) < n; i++)
-        vault_idle(&scene->loop, 10);
-    assert_int_equal(scene_count(scene, beginning), n);
-}
-
 TEST(a_token_is_renewed_at_two_thirds_of_its_life)
 {
     static const struct loopback_step login = LOGIN("s.one", "3"), renewal = RENEWED("1200");
     uint64_t from = uv_hrtime();
     struct scene *scene = scene_begin(&login, 1, &renewal);
 
-    wait_for(scene, RENEW, 1);
+    scene_wait_for(scene, RENEW, 1);
     assert_true(uv_hrtime() - from >= 1950000000);
     vault_idle(&scene->loop, 1200);
     assert_int_equal(scene_count(scene, RENEW), 1);
@@ -78,7 +70,7 @@ TEST(trap_4_whatever_is_no_renewal_leads_to_a_login)
     for (size_t i = 0; i < COUNT; i++) {
         struct vault_outcome outcome;
 
-        wait_for(scenes[i], "POST " LOGIN_PATH, 2);
+        scene_wait_for(scenes[i], "POST " LOGIN_PATH, 2);
         outcome = scene_look(scenes[i]);
         expect_kind(&outcome, FAILURE_NONE, "");
         assert_int_equal(scene_count(scenes[i], RENEW), 1);
@@ -91,7 +83,7 @@ TEST(a_renewal_that_fails_for_now_is_no_hot_loop)
     static const struct loopback_step login = LOGIN("s.one", "2"), renewal = CLOSES;
     struct scene *scene = scene_begin(&login, 1, &renewal);
 
-    wait_for(scene, RENEW, 1);
+    scene_wait_for(scene, RENEW, 1);
     vault_idle(&scene->loop, 1500);
     assert_in_range(scene_count(scene, RENEW), 1, 3);
     scene_close(scene);

@@ -6,14 +6,6 @@
 #define RENEWED(lease)                                                                             \
     SAYS("200", "{\"auth\":{\"client_token\":\"s.one\",\"lease_duration\":" lease "}}")
 
-/* Without asking for anything, which alone might make the client log in. */
-static void wait_for(struct scene *scene, const char *beginning, unsigned n)
-{
-    for (int i = 0; i < 2000 && scene_count(scene, beginning) < n; i++)
-        vault_idle(&scene->loop, 10);
-    assert_int_equal(scene_count(scene, beginning), n);
-}
-
 /* HashiCorp Vault, close to the role's maximum. */
 TEST(renewals_that_give_ever_less_and_then_403_end_in_a_login)
 {
@@ -26,8 +18,8 @@ TEST(renewals_that_give_ever_less_and_then_403_end_in_a_login)
     LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
     outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
-    wait_for(scene, RENEW, 2);
-    wait_for(scene, "POST " LOGIN_PATH, 2);
+    scene_wait_for(scene, RENEW, 2);
+    scene_wait_for(scene, "POST " LOGIN_PATH, 2);
     outcome = scene_look(scene);
     expect_kind(&outcome, FAILURE_NONE, "");
     assert_int_equal(scene_count(scene, RENEW), 2);
@@ -62,7 +54,7 @@ TEST(a_given_token_that_cannot_be_renewed_is_used_and_not_renewed_again)
         expect_kind(&outcome, FAILURE_NONE, "");
     }
     for (size_t i = 0; i < COUNT; i++)
-        wait_for(scenes[i], RENEW, 1);
+        scene_wait_for(scenes[i], RENEW, 1);
     for (uint64_t end = uv_hrtime() + 1200000000; uv_hrtime() < end;)
         for (size_t i = 0; i < COUNT; i++)
             vault_idle(&scenes[i]->loop, 1);

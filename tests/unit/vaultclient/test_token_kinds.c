@@ -10,13 +10,6 @@
 #define REVOKE                "POST /v1/auth/token/revoke-self"
 #define LOGIN_OF(token, rest) SAYS("200", "{\"auth\":{\"client_token\":\"" token "\"," rest "}}")
 
-static void wait_for(struct scene *scene, const char *beginning, unsigned n)
-{
-    for (int i = 0; i < 2000 && scene_count(scene, beginning) < n; i++)
-        vault_idle(&scene->loop, 10);
-    assert_int_equal(scene_count(scene, beginning), n);
-}
-
 static void look_well(struct scene *scene)
 {
     struct vault_outcome outcome = scene_look(scene);
@@ -34,7 +27,7 @@ TEST(a_batch_token_is_replaced_in_time_and_neither_renewed_nor_revoked)
         LOGIN_OF("b.two", "\"lease_duration\":1200,\"renewable\":false,\"token_type\":\"batch\""));
     LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
     look_well(scene);
-    wait_for(scene, "POST " LOGIN_PATH, 2);
+    scene_wait_for(scene, "POST " LOGIN_PATH, 2);
     look_well(scene);
     vault_shut(&scene->loop, scene->client, 1000);
     scene->client = NULL;
@@ -167,8 +160,8 @@ TEST(a_token_of_ours_that_is_replaced_while_it_lives_is_revoked)
     LOOPBACK_SCRIPT(scene->server, LOOK_PATH, LOOK_OK);
     LOOPBACK_SCRIPT(scene->server, "/v1/auth/token/revoke-self", SAYS("204", ""));
     look_well(scene);
-    wait_for(scene, "POST " LOGIN_PATH, 2);
-    wait_for(scene, REVOKE, 1);
+    scene_wait_for(scene, "POST " LOGIN_PATH, 2);
+    scene_wait_for(scene, REVOKE, 1);
     assert_non_null(strstr(scene_request(scene, REVOKE, 0), "X-Vault-Token: s.one\r\n"));
     look_well(scene);
     assert_int_equal(uses_of(scene, "s.two"), 1);
