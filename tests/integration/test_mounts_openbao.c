@@ -41,6 +41,19 @@ static struct vault_client *open_with_policy(struct scene *scene, const char *na
 
 /* ---- mounts ---------------------------------------------------------------------------------- */
 
+/* Answers 400 until it has been made. */
+static void make_v2_mount(struct scene *scene, const char *where, const char *config)
+{
+    struct admin_answer answer = {0};
+
+    administer(scene, "POST", where, "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
+    while (answer.status != 200) {
+        vault_idle(&scene->loop, 10);
+        answer = administer_as(scene, given("OPENBAO_ROOT_TOKEN"), NULL, "GET", config, NULL);
+        free(answer.body);
+    }
+}
+
 TEST(a_mount_that_changes_its_engine_is_noticed)
 {
     struct scene *scene = scene_open();
@@ -54,9 +67,7 @@ TEST(a_mount_that_changes_its_engine_is_noticed)
     outcome = vault_field_of(&scene->loop, root, "turn:a", "k", 0);
     assert_string_equal(outcome.value, "v1");
     administer(scene, "DELETE", "sys/mounts/turn", NULL);
-    administer(scene, "POST", "sys/mounts/turn",
-               "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
-    vault_idle(&scene->loop, 300);
+    make_v2_mount(scene, "sys/mounts/turn", "turn/config");
     administer(scene, "POST", "turn/data/a", "{\"data\":{\"k\":\"v2\"}}");
     outcome = vault_field_of(&scene->loop, root, "turn:a", "k", 0);
     expect_kind(&outcome, FAILURE_PROTOCOL, "not the KV version");
@@ -196,9 +207,7 @@ TEST(namespaces_are_kept_apart)
         return;
     }
     administer(scene, "POST", "sys/namespaces/ns1", "{}");
-    administer(scene, "POST", "ns1/sys/mounts/kv",
-               "{\"type\":\"kv\",\"options\":{\"version\":\"2\"}}");
-    vault_idle(&scene->loop, 300);
+    make_v2_mount(scene, "ns1/sys/mounts/kv", "ns1/kv/config");
     administer(scene, "POST", "ns1/kv/data/a", "{\"data\":{\"k\":\"inner\"}}");
     administer(scene, "POST", "kv/data/a", "{\"data\":{\"k\":\"outer\"}}");
     client = open_client(scene, &auth, "/ns1/");
