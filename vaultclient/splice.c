@@ -101,6 +101,25 @@ static bool is_plain(char letter)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+#define EIGHT   sizeof(uint64_t)
+#define EACH(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* The top bit of each byte that is zero; what stands above such a byte may be wrong. */
+static uint64_t zeros(uint64_t bytes)
+{
+    return (bytes - EACH(1)) & ~bytes & EACH(0x80);
+}
+
+/* is_plain() of eight letters at once. */
+static bool are_plain(const char *at)
+{
+    uint64_t bytes;
+
+    memcpy(&bytes, at, EIGHT);
+    return !((bytes & EACH(0x80)) | ((bytes - EACH(0x20)) & ~bytes & EACH(0x80)) |
+             zeros(bytes ^ EACH('"')) | zeros(bytes ^ EACH('\\')));
+}
+
 /* Moves behind an escape or a letter outside ASCII; refuses what is neither. */
 static bool scan_odd_letter(struct scanner *scanner)
 {
@@ -123,6 +142,8 @@ static bool scan_string(struct scanner *scanner, struct text *raw)
     size_t from = scanner->at, at = from + 1;
 
     for (;;) {
+        while (json.size - at >= EIGHT && are_plain(json.start + at))
+            at += EIGHT;
         while (at < json.size && is_plain(json.start[at]))
             at++;
         scanner->at = at;
@@ -397,12 +418,24 @@ bool vault_splice_check(struct text json, struct failure *why)
 
 /* ---- on checked text ------------------------------------------------------------------------- */
 
+static bool is_escaped(const char *from, const char *at)
+{
+    bool is = false;
+
+    while (at > from && *--at == '\\')
+        is = !is;
+    return is;
+}
+
 /* The offset behind the string at `at`, known to be well-formed. */
 static size_t behind_string(struct text json, size_t at)
 {
-    for (at++; at < json.size && json.start[at] != '"';)
-        at += json.start[at] == '\\' ? 2 : 1;
-    return at + 1;
+    const char *from = json.start + at + 1, *end = json.start + json.size;
+
+    for (const char *quote = from; (quote = memchr(quote, '"', (size_t)(end - quote))); quote++)
+        if (!is_escaped(from, quote))
+            return (size_t)(quote + 1 - json.start);
+    return json.size;
 }
 
 /* Behind a number or a word: they end where punctuation or white space begins. */
