@@ -27,6 +27,27 @@ static void expect_set(const char *object, const char *name, const char *value,
     buffer_clear(&out);
 }
 
+/* Letters are looked at several at a time. */
+TEST(a_letter_is_judged_the_same_wherever_it_stands_and_beside_whatever)
+{
+    static const char beside[] = {'a', ' ', '!', '#', '[', ']', '\x7f'};
+
+    for (size_t b = 0; b < sizeof beside; b++) {
+        for (size_t at = 0; at < 20; at++) {
+            for (int c = 0; c < 256; c++) {
+                bool is_plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+                char json[22];
+
+                memset(json, beside[b], sizeof json);
+                json[0] = json[21] = '"';
+                json[1 + at] = (char)c;
+                if (takes((struct text){json, sizeof json}) != is_plain)
+                    fail_msg("byte %d at %zu beside %d", c, at, beside[b]);
+            }
+        }
+    }
+}
+
 TEST(well_formed_documents_are_taken)
 {
     static const char *const good[] = {
@@ -203,6 +224,7 @@ TEST(a_full_buffer_is_an_error)
 int main(void)
 {
     return RUN(
+        CASE(a_letter_is_judged_the_same_wherever_it_stands_and_beside_whatever),
         CASE(well_formed_documents_are_taken), CASE(malformed_documents_are_refused),
         CASE(a_nul_byte_is_refused), CASE(duplicate_names_are_refused_however_they_are_spelt),
         CASE(lone_surrogates_and_broken_utf8_are_refused), CASE(nesting_has_an_end),
