@@ -4,47 +4,15 @@
  * nothing is kept (the sanitizers look), and nothing comes after. */
 #include "tests/support/loopback_tls.h"
 #include "tests/unit/vaultclient/cluster_scene.h"
+#include "tests/unit/vaultclient/starts.h"
 #include "vaultclient/internal.h"
 
 #define TURNS_LIMIT 2000
-#define KEY_WITH(state, custom)                                                                    \
-    SAYS("200", "{\"data\":{\"created_time\":\"2026-01-02T03:04:05Z\",\"current_version\":1,"      \
-                "\"custom_metadata\":" custom ",\"versions\":{\"1\":{\"created_time\":"            \
-                "\"2026-01-02T03:04:06Z\",\"deletion_time\":\"\",\"destroyed\":" state "}}}}")
 
 static struct secret *credential;
 static const char *tls_folder; /* with the certificates of the first server; NULL: it has none */
 
 /* ---- what is under way ----------------------------------------------------------------------- */
-
-typedef struct operation *start(struct vault_client *client, struct vault_outcome *outcome);
-
-static void take(struct vault_outcome *outcome, const struct failure *failure)
-{
-    outcome->times++;
-    outcome->kind = failure ? failure->kind : FAILURE_NONE;
-}
-
-static void on_unwrapped(const struct secret *data, const struct vault_wrapping *wrapping,
-                         const struct failure *failure, void *context)
-{
-    assert_true(!data == !wrapping && !data != !failure);
-    take(context, failure);
-}
-
-static void on_signed(const struct vault_signature *signature, const struct failure *failure,
-                      void *context)
-{
-    assert_true(!signature != !failure);
-    take(context, failure);
-}
-
-static void on_capabilities(const unsigned *capabilities, size_t count,
-                            const struct failure *failure, void *context)
-{
-    assert_true(!capabilities != !failure && (count > 0) == !failure);
-    take(context, failure);
-}
 
 static struct operation *start_look(struct vault_client *client, struct vault_outcome *outcome)
 {
@@ -69,75 +37,30 @@ static struct operation *start_decisive(struct vault_client *client, struct vaul
                             outcome);
 }
 
-static struct operation *write_by(struct vault_client *client, enum vault_write_way way,
-                                  const char *path, struct vault_outcome *outcome)
-{
-    struct vault_write write = {.key = vault_key_of(path),
-                                .field = TEXT("k"),
-                                .expected = 1,
-                                .value = credential,
-                                .way = way};
-
-    return vault_write_field(client, &write, 0, vault_on_metadata, outcome);
-}
-
 static struct operation *start_write(struct vault_client *client, struct vault_outcome *outcome)
 {
-    return write_by(client, VAULT_WRITE_MODIFY, "w", outcome);
+    return start_write_of(client, "w", VAULT_WRITE_MODIFY, credential, outcome);
 }
 
 static struct operation *start_either(struct vault_client *client, struct vault_outcome *outcome)
 {
-    return write_by(client, VAULT_WRITE_EITHER, "p", outcome);
+    return start_write_of(client, "p", VAULT_WRITE_EITHER, credential, outcome);
 }
 
 /* The answer is lost, so that it is read back, at the other server. */
 static struct operation *start_lost(struct vault_client *client, struct vault_outcome *outcome)
 {
-    return write_by(client, VAULT_WRITE_MODIFY, "l", outcome);
-}
-
-static struct operation *start_list(struct vault_client *client, struct vault_outcome *outcome)
-{
-    struct vault_listing listing = {.folder = vault_key_of("x"), .limit = 1};
-
-    return vault_list(client, &listing, 0, vault_on_list, outcome);
+    return start_write_of(client, "l", VAULT_WRITE_MODIFY, credential, outcome);
 }
 
 static struct operation *start_removal(struct vault_client *client, struct vault_outcome *outcome)
 {
-    struct vault_removal removal = {
-        .kind = VAULT_DESTROY_VERSION, .key = vault_key_of("d"), .version = 1};
-
-    return vault_remove(client, &removal, 0, vault_on_metadata, outcome);
-}
-
-static struct operation *start_notes(struct vault_client *client, struct vault_outcome *outcome)
-{
-    struct vault_note note = {TEXT("who"), TEXT("ana")};
-
-    return vault_write_notes(client, vault_key_of("n"), &note, 1, 0, vault_on_notes, outcome);
+    return start_removal_of(client, "d", outcome);
 }
 
 static struct operation *start_unwrap(struct vault_client *client, struct vault_outcome *outcome)
 {
-    struct vault_unwrapping unwrapping = {.token = credential,
-                                          .creation_path = TEXT("auth/approle/role/r/secret-id")};
-
-    return vault_unwrap(client, &unwrapping, 0, on_unwrapped, outcome);
-}
-
-static struct operation *start_sign(struct vault_client *client, struct vault_outcome *outcome)
-{
-    struct vault_signing signing = {.key = {TEXT("transit"), TEXT("ap")}, .input = TEXT("hi")};
-
-    return vault_sign(client, &signing, 0, on_signed, outcome);
-}
-
-static struct operation *start_capabilities(struct vault_client *client,
-                                            struct vault_outcome *outcome)
-{
-    return vault_read_capabilities(client, &TEXT("kv/data/p"), 1, 0, on_capabilities, outcome);
+    return start_unwrap_of(client, credential, TEXT("auth/approle/role/r/secret-id"), outcome);
 }
 
 /* ---- the servers ----------------------------------------------------------------------------- */

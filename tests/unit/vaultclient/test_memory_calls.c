@@ -3,120 +3,47 @@
  * nothing is kept, `done` runs exactly once, and success is only said of what happened. The client
  * is logged in before, so that only the operation's own memory fails. */
 #include "tests/support/scarce_memory.h"
-#include "tests/unit/vaultclient/scene.h"
+#include "tests/unit/vaultclient/starts.h"
 #include "vaultclient/internal.h"
 
 #include <string.h>
 
 #define METADATA "/v1/kv/metadata/a"
-#define KEY_WITH(state, custom)                                                                    \
-    SAYS("200", "{\"data\":{\"created_time\":\"2026-01-02T03:04:05Z\",\"current_version\":1,"      \
-                "\"custom_metadata\":" custom ",\"versions\":{\"1\":{\"created_time\":"            \
-                "\"2026-01-02T03:04:06Z\",\"deletion_time\":\"\",\"destroyed\":" state "}}}}")
 
 static struct secret *secret_text;
-
-static void take(struct vault_outcome *outcome, const struct failure *failure)
-{
-    outcome->times++;
-    if (failure)
-        outcome->kind = failure->kind;
-}
-
-static void on_unwrapped(const struct secret *data, const struct vault_wrapping *wrapping,
-                         const struct failure *failure, void *context)
-{
-    assert_true(!data == !wrapping && !data != !failure);
-    take(context, failure);
-}
-
-static void on_signed(const struct vault_signature *signature, const struct failure *failure,
-                      void *context)
-{
-    assert_true(!signature != !failure);
-    take(context, failure);
-}
 
 static void on_keys(const struct vault_public_keys *keys, const struct failure *failure,
                     void *context)
 {
     assert_true(!keys != !failure);
-    take(context, failure);
-}
-
-static void on_capabilities(const unsigned *capabilities, size_t count,
-                            const struct failure *failure, void *context)
-{
-    assert_true(!capabilities != !failure && (count > 0) == !failure);
-    take(context, failure);
+    outcome_take(context, failure);
 }
 
 static void on_hash(struct text hash, const struct failure *failure, void *context)
 {
     assert_true((hash.size > 0) == !failure);
-    take(context, failure);
-}
-
-typedef struct operation *start(struct vault_client *client, struct vault_outcome *outcome);
-
-static struct operation *start_list(struct vault_client *client, struct vault_outcome *outcome)
-{
-    struct vault_listing listing = {.folder = vault_key_of("x"), .limit = 1};
-
-    return vault_list(client, &listing, 0, vault_on_list, outcome);
+    outcome_take(context, failure);
 }
 
 static struct operation *start_removal(struct vault_client *client, struct vault_outcome *outcome)
 {
-    struct vault_removal removal = {
-        .kind = VAULT_DESTROY_VERSION, .key = vault_key_of("a"), .version = 1};
-
-    return vault_remove(client, &removal, 0, vault_on_metadata, outcome);
-}
-
-static struct operation *start_notes(struct vault_client *client, struct vault_outcome *outcome)
-{
-    struct vault_note note = {TEXT("who"), TEXT("ana")};
-
-    return vault_write_notes(client, vault_key_of("n"), &note, 1, 0, vault_on_notes, outcome);
+    return start_removal_of(client, "a", outcome);
 }
 
 static struct operation *start_patch(struct vault_client *client, struct vault_outcome *outcome)
 {
-    struct vault_write write = {.key = vault_key_of("p"),
-                                .field = TEXT("k"),
-                                .expected = 1,
-                                .value = secret_text,
-                                .way = VAULT_WRITE_EITHER};
-
-    return vault_write_field(client, &write, 0, vault_on_metadata, outcome);
+    return start_write_of(client, "p", VAULT_WRITE_EITHER, secret_text, outcome);
 }
 
 static struct operation *start_unwrap(struct vault_client *client, struct vault_outcome *outcome)
 {
-    struct vault_unwrapping unwrapping = {.token = secret_text,
-                                          .creation_path = TEXT("transit/sign/ap")};
-
-    return vault_unwrap(client, &unwrapping, 0, on_unwrapped, outcome);
-}
-
-static struct operation *start_sign(struct vault_client *client, struct vault_outcome *outcome)
-{
-    struct vault_signing signing = {.key = {TEXT("transit"), TEXT("ap")}, .input = TEXT("hi")};
-
-    return vault_sign(client, &signing, 0, on_signed, outcome);
+    return start_unwrap_of(client, secret_text, TEXT("transit/sign/ap"), outcome);
 }
 
 static struct operation *start_keys(struct vault_client *client, struct vault_outcome *outcome)
 {
     return vault_read_public_keys(client, (struct vault_key){TEXT("transit"), TEXT("ap")}, TEXT(""),
                                   0, on_keys, outcome);
-}
-
-static struct operation *start_capabilities(struct vault_client *client,
-                                            struct vault_outcome *outcome)
-{
-    return vault_read_capabilities(client, &TEXT("kv/data/p"), 1, 0, on_capabilities, outcome);
 }
 
 static struct operation *start_hash(struct vault_client *client, struct vault_outcome *outcome)
